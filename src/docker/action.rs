@@ -1,0 +1,186 @@
+//! An action: all of a request that a policy sees and all that goes upstream.
+//! Knows nothing of sockets and policies.
+
+use super::decode::typed;
+use super::endpoint::Endpoint;
+use super::fault::{Fault, FaultKind};
+use super::head::{Framing, Head, Upgrade};
+use super::json::{self, Value};
+use super::operations::{BodyPlan, Row};
+use super::query::{self, Query};
+use super::registry_auth;
+use super::version::ApiVersion;
+use super::{Method, Operation};
+
+/// Bodies that are dropped are read up to this size.
+pub const MAX_IGNORED_BODY: usize = 64 * 1024;
+
+/// A request as a typed value: what is judged is what is written.
+#[derive(Debug)]
+pub struct Action {
+    /// The operation and its names.
+    pub endpoint: Endpoint,
+    /// The API version of the path; unversioned requests stay unversioned.
+    pub version: Option<ApiVersion>,
+    /// The canonical query.
+    pub query: Query,
+    /// The body.
+    pub body: Body,
+    /// X-Registry-Auth, encoded anew.
+    pub registry_auth: Option<String>,
+    /// X-Registry-Config, encoded anew.
+    pub registry_config: Option<String>,
+    /// The web socket's key and protocol, on the one operation that has one.
+    pub upgrade: Option<Upgrade>,
+    /// Names of keys that were dropped: `?key` of the query, JSON paths of the body.
+    pub dropped: Vec<String>,
+}
+
+/// The body of an action.
+#[derive(Debug)]
+pub enum Body {
+    /// None goes upstream.
+    None,
+    /// JSON whose every field is known.
+    Json(Value),
+    /// Bytes that are relayed unread, framed as the client framed them.
+    Opaque(Framing),
+}
+
+/// What the proxy must have read before an action can be built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// The whole body, up to so many bytes.
+    Whole(usize),
+    /// Nothing: the body is relayed after the verdict.
+    Nothing,
+}
+
+impl Action {
+    /// How much of the body the operation needs before it can be judged.
+    ///
+    /// # Errors
+    /// Bodies that are refused without a look at them.
+    pub fn reading(row: &Row, head: &Head, max_json: usize) -> Result<Reading, Fault> {
+        match row.body {
+            BodyPlan::None => Ok(Reading::Whole(MAX_IGNORED_BODY)),
+            BodyPlan::Opaque => Ok(Reading::Nothing),
+            BodyPlan::NotUnderstood => Err(Fault::new(FaultKind::BodyNotUnderstood, "")),
+            BodyPlan::Tunnel => Err(Fault::new(FaultKind::Http2, "")),
+            BodyPlan::Json(_) | BodyPlan::OptionalJson(_) => {
+                let empty = matches!(head.framing, Framing::None | Framing::Length(0));
+                if empty || head.content_type.as_deref() == Some("application/json") {
+                    return Ok(Reading::Whole(max_json));
+                }
+                Err(Fault::new(FaultKind::ContentType, "content-type"))
+            }
+        }
+    }
+
+    /// Builds the action from a head, its endpoint and the body that [`Action::reading`] asked for.
+    ///
+    /// # Errors
+    /// Every fault of query, body and credentials, with its place.
+    pub fn build(head: &Head, endpoint: Endpoint, body: &[u8]) -> Result<Self, Fault> {
+        let row = endpoint.operation.row();
+        let (query, mut dropped) = query::read(row, &head.target.query)?;
+        let body = read_body(row, head, body, &mut dropped)?;
+        let credentials = takes_credentials(endpoint.operation);
+        let registry_auth = head.registry_auth.as_deref().filter(|_| credentials).map(registry_auth::auth).transpose()?.flatten();
+        let registry_config = head.registry_config.as_deref().filter(|_| credentials).map(registry_auth::config).transpose()?.flatten();
+        let upgrade = web_socket(endpoint.operation, head)?;
+        Ok(Self { endpoint, version: head.target.version, query, body, registry_auth, registry_config, upgrade, dropped })
+    }
+
+    /// The row of the operation.
+    pub fn row(&self) -> &'static Row {
+        self.endpoint.operation.row()
+    }
+
+    /// The method.
+    pub fn method(&self) -> Method {
+        self.row().method
+    }
+
+    /// The value of a query key, where it was sent.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key.name == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The JSON body, where there is one.
+    pub fn json(&self) -> Option<&Value> {
+        match &self.body {
+            Body::Json(value) => Some(value),
+            Body::None | Body::Opaque(_) => None,
+        }
+    }
+
+    /// The canonical request target.
+    pub fn target(&self) -> String {
+        let mut out = String::new();
+        self.endpoint.write(self.version, &mut out);
+        query::write(&self.query, &mut out);
+        out
+    }
+}
+
+fn read_body(row: &'static Row, head: &Head, body: &[u8], dropped: &mut Vec<String>) -> Result<Body, Fault> {
+    match row.body {
+        BodyPlan::Opaque => Ok(Body::Opaque(head.framing)),
+        BodyPlan::NotUnderstood | BodyPlan::Tunnel => Err(Fault::new(FaultKind::BodyNotUnderstood, "")),
+        BodyPlan::None => ignored_body(row, body, dropped).map(|()| Body::None),
+        BodyPlan::OptionalJson(_) if body.is_empty() => Ok(Body::None),
+        BodyPlan::Json(_) if body.is_empty() => Err(Fault::new(FaultKind::BodyMissing, "")),
+        BodyPlan::Json(schema) | BodyPlan::OptionalJson(schema) => {
+            let keys: Vec<&str> = row.query.iter().map(|key| key.name).collect();
+            let value = json::read(body).map_err(|kind| Fault::new(kind, ""))?;
+            let typed = typed(schema, value, &keys)?;
+            dropped.extend(typed.dropped);
+            Ok(Body::Json(typed.value))
+        }
+    }
+}
+
+/// Ansible sends `{}` and dockerode its query options again where the daemon reads nothing.
+fn ignored_body(row: &Row, body: &[u8], dropped: &mut Vec<String>) -> Result<(), Fault> {
+    if body.is_empty() {
+        return Ok(());
+    }
+    let unexpected = || Fault::new(FaultKind::BodyUnexpected, "");
+    match json::read(body).map_err(|_| unexpected())? {
+        Value::Null => {}
+        Value::Object(members) if members.iter().all(|(name, _)| row.query.iter().any(|key| key.name == name)) => {
+            dropped.extend(members.into_iter().map(|(name, _)| name.into_owned()));
+        }
+        Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) | Value::Object(_) => return Err(unexpected()),
+    }
+    Ok(())
+}
+
+/// The operations whose handlers read X-Registry-Auth or X-Registry-Config; everywhere else the headers are dropped.
+fn takes_credentials(operation: Operation) -> bool {
+    use Operation as O;
+    matches!(
+        operation,
+        O::ImageCreate
+            | O::ImagePush
+            | O::ImageBuild
+            | O::ImageSearch
+            | O::DistributionInspect
+            | O::ServiceCreate
+            | O::ServiceUpdate
+            | O::PluginPull
+            | O::PluginPush
+            | O::PluginUpgrade
+            | O::GetPluginPrivileges
+    )
+}
+
+fn web_socket(operation: Operation, head: &Head) -> Result<Option<Upgrade>, Fault> {
+    match (&head.upgrade, operation == Operation::ContainerAttachWebsocket) {
+        (Some(socket @ Upgrade::WebSocket { .. }), true) => Ok(Some(socket.clone())),
+        (_, true) => Err(Fault::new(FaultKind::BadUpgrade, "upgrade")),
+        (Some(Upgrade::Tcp), false) => Ok(Some(Upgrade::Tcp)),
+        (Some(Upgrade::WebSocket { .. } | Upgrade::Other) | None, false) => Ok(None),
+    }
+}

@@ -1,0 +1,230 @@
+//! JSON values to typed bodies: known keys in their own spelling, checked types, no duplicates.
+//! Knows nothing of policies; classes travel in the schema, not in the value.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::fault::{Fault, FaultKind};
+use super::json::{Object, Value};
+use super::schema::{Field, Schema, Type};
+
+/// A place in a body, `HostConfig.Binds[0]`; cheap to extend while walking.
+#[derive(Debug, Clone, Copy)]
+pub enum Place<'a> {
+    /// The body itself.
+    Root,
+    /// A member of an object.
+    Key(&'a Place<'a>, &'a str),
+    /// An element of a list.
+    Index(&'a Place<'a>, usize),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Key(Self::Root, key) => f.write_str(key),
+            Self::Key(parent, key) => write!(f, "{parent}.{key}"),
+            Self::Index(parent, at) => write!(f, "{parent}[{at}]"),
+        }
+    }
+}
+
+/// A body whose keys are all known, and the names of what was dropped on the way.
+#[derive(Debug)]
+pub struct Typed {
+    /// The value to judge and to write.
+    pub value: Value,
+    /// JSON paths of dropped keys: never values.
+    pub dropped: Vec<String>,
+}
+
+/// Types a value by a schema. `also_known` are query keys of the operation: a body key of that
+/// name is dropped and noted (dockerode sends its options twice).
+///
+/// # Errors
+/// Duplicate keys (folded as Go folds), unknown keys with a value, wrong types, each with its place.
+pub fn typed(schema: &'static Schema, value: Value, also_known: &[&str]) -> Result<Typed, Fault> {
+    let mut decoder = Decoder { dropped: Vec::new(), also_known };
+    let value = match value {
+        Value::Object(members) => Value::Object(decoder.object(schema, members, &Place::Root)?),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => {
+            return Err(Fault::new(FaultKind::WrongType, ""));
+        }
+    };
+    Ok(Typed { value, dropped: decoder.dropped })
+}
+
+/// Folds a key as Go's decoder does: ASCII case, U+017F as `s`, U+212A as `k`; nothing else folds to ASCII
+/// (encoding/json `foldName`).
+pub fn fold(key: &str) -> String {
+    key.chars()
+        .map(|c| match c {
+            '\u{17f}' => 's',
+            '\u{212a}' => 'k',
+            other => other.to_ascii_lowercase(),
+        })
+        .collect()
+}
+
+struct Decoder<'a> {
+    dropped: Vec<String>,
+    also_known: &'a [&'a str],
+}
+
+impl Decoder<'_> {
+    fn object(&mut self, schema: &'static Schema, members: Object, place: &Place<'_>) -> Result<Object, Fault> {
+        refuse_duplicates(&members, place, fold)?;
+        let mut out = Vec::with_capacity(members.len());
+        for (key, value) in members {
+            let here = Place::Key(place, &key);
+            match known(schema, &key) {
+                Some(field) => out.push((Cow::Borrowed(field.name), self.value(&field.ty, value, &Place::Key(place, field.name))?)),
+                None if value.is_empty() || self.tolerated(schema, &key, place) => self.dropped.push(here.to_string()),
+                None => return Err(Fault::new(FaultKind::UnknownField, here.to_string())),
+            }
+        }
+        Ok(out)
+    }
+
+    fn tolerated(&self, schema: &Schema, key: &str, place: &Place<'_>) -> bool {
+        schema.ignored.iter().any(|ignored| ignored.name == key) || (matches!(place, Place::Root) && self.also_known.contains(&key))
+    }
+
+    fn value(&mut self, ty: &'static Type, value: Value, place: &Place<'_>) -> Result<Value, Fault> {
+        match (ty, value) {
+            (_, Value::Null) => Ok(Value::Null),
+            (Type::Bool, value @ Value::Bool(_)) | (Type::Str, value @ Value::Text(_)) => Ok(value),
+            (Type::StrSlice, value @ Value::Text(_)) => Ok(Value::List(vec![value])),
+            (Type::StrSlice, Value::List(items)) => self.list(&Type::Str, items, place),
+            (Type::List(of), Value::List(items)) => self.list(of, items, place),
+            (Type::Int(low, high), Value::Number(digits)) => integer(*low, *high, digits, place),
+            (Type::Map(of), Value::Object(members)) => self.map(of, members, place),
+            (Type::Object(schema), Value::Object(members)) => self.object(schema, members, place).map(Value::Object),
+            (
+                Type::Bool | Type::Int(..) | Type::Str | Type::StrSlice | Type::List(_) | Type::Map(_) | Type::Object(_),
+                Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) | Value::Object(_),
+            ) => Err(Fault::new(FaultKind::WrongType, place.to_string())),
+        }
+    }
+
+    /// Elements must not be `null`: Go leaves an old element, or a zero one, in their place.
+    fn list(&mut self, of: &'static Type, items: Vec<Value>, place: &Place<'_>) -> Result<Value, Fault> {
+        let element = |(at, item): (usize, Value)| {
+            let here = Place::Index(place, at);
+            match item {
+                Value::Null => Err(Fault::new(FaultKind::WrongType, here.to_string())),
+                Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) | Value::Object(_) => self.value(of, item, &here),
+            }
+        };
+        items.into_iter().enumerate().map(element).collect::<Result<_, _>>().map(Value::List)
+    }
+
+    /// Keys of a map are data: only exact duplicates collide (Go does not fold them).
+    fn map(&mut self, of: &'static Type, members: Object, place: &Place<'_>) -> Result<Value, Fault> {
+        refuse_duplicates(&members, place, str::to_owned)?;
+        let member = |(key, value): (Cow<'static, str>, Value)| {
+            let value = self.value(of, value, &Place::Key(place, &key))?;
+            Ok((key, value))
+        };
+        members.into_iter().map(member).collect::<Result<_, _>>().map(Value::Object)
+    }
+}
+
+fn known(schema: &'static Schema, key: &str) -> Option<&'static Field> {
+    let exact = schema.fields.iter().find(|field| field.name == key);
+    exact.or_else(|| {
+        let folded = fold(key);
+        schema.fields.iter().find(|field| fold(field.name) == folded)
+    })
+}
+
+fn refuse_duplicates(members: &Object, place: &Place<'_>, normal: fn(&str) -> String) -> Result<(), Fault> {
+    let mut keys: Vec<(String, &str)> = members.iter().map(|(key, _)| (normal(key), key.as_ref())).collect();
+    keys.sort();
+    match keys.iter().zip(keys.iter().skip(1)).find(|(a, b)| a.0 == b.0) {
+        Some((_, (_, key))) => Err(Fault::new(FaultKind::DuplicateKey, Place::Key(place, key).to_string())),
+        None => Ok(()),
+    }
+}
+
+/// An integer literal within bounds: Go refuses fractions, exponents and overflow for integer fields.
+fn integer(low: i128, high: i128, digits: String, place: &Place<'_>) -> Result<Value, Fault> {
+    match digits.parse::<i128>() {
+        Ok(number) if (low..=high).contains(&number) => Ok(Value::Number(digits)),
+        Ok(_) | Err(_) => Err(Fault::new(FaultKind::WrongType, place.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::json::read;
+    use super::super::schema::CONTAINER_CREATE;
+    use super::*;
+
+    fn create(text: &str) -> Result<Typed, Fault> {
+        typed(&CONTAINER_CREATE, read(text.as_bytes()).unwrap(), &["name"])
+    }
+
+    fn fault(text: &str) -> (FaultKind, String) {
+        let fault = create(text).unwrap_err();
+        (fault.kind, fault.at)
+    }
+
+    #[test]
+    fn writes_folded_keys_back_in_their_own_spelling() {
+        let typed = create(r#"{"image":"a","hoſtconfig":{"privileged":true,"LinKs":["a:b"]}}"#).unwrap();
+        assert_eq!(typed.value.encode(), r#"{"Image":"a","HostConfig":{"Privileged":true,"Links":["a:b"]}}"#);
+    }
+
+    #[test]
+    fn refuses_keys_that_fold_together() {
+        assert_eq!(fault(r#"{"Image":"a","image":"b"}"#), (FaultKind::DuplicateKey, "image".into()));
+        let nested = r#"{"HostConfig":{"Mounts":[{"Type":"bind","type":"volume"}]}}"#;
+        assert_eq!(fault(nested), (FaultKind::DuplicateKey, "HostConfig.Mounts[0].type".into()));
+        assert_eq!(fault(r#"{"HostConfig":{"Binds":[],"Bindſ":[]}}"#).0, FaultKind::DuplicateKey);
+    }
+
+    #[test]
+    fn keeps_case_in_data_maps_and_refuses_exact_repeats_there() {
+        assert!(create(r#"{"Labels":{"a":"1","A":"2"}}"#).is_ok());
+        assert_eq!(fault(r#"{"Labels":{"a":"1","a":"2"}}"#), (FaultKind::DuplicateKey, "Labels.a".into()));
+    }
+
+    #[test]
+    fn refuses_unknown_fields_with_a_value_and_drops_empty_ones() {
+        assert_eq!(fault(r#"{"Privileged":true}"#), (FaultKind::UnknownField, "Privileged".into()));
+        assert_eq!(fault(r#"{"HostConfig":{"Prıvileged":true}}"#).0, FaultKind::UnknownField);
+        let typed = create(r#"{"Image":"a","Privileged":false,"NetworkingConfig":{"net":null},"name":"web"}"#).unwrap();
+        assert_eq!(typed.value.encode(), r#"{"Image":"a","NetworkingConfig":{}}"#);
+        assert_eq!(typed.dropped, ["Privileged", "NetworkingConfig.net", "name"]);
+    }
+
+    #[test]
+    fn refuses_values_of_another_type_by_path() {
+        for (text, at) in [
+            (r#"{"HostConfig":[]}"#, "HostConfig"),
+            (r#"{"HostConfig":{"Privileged":"true"}}"#, "HostConfig.Privileged"),
+            (r#"{"HostConfig":{"Memory":1e9}}"#, "HostConfig.Memory"),
+            (r#"{"HostConfig":{"Memory":1.0}}"#, "HostConfig.Memory"),
+            (r#"{"HostConfig":{"Memory":18446744073709551616}}"#, "HostConfig.Memory"),
+            (r#"{"HostConfig":{"Binds":[null]}}"#, "HostConfig.Binds[0]"),
+            (r#"{"Labels":{"a":1}}"#, "Labels.a"),
+            ("[]", ""),
+            ("null", ""),
+        ] {
+            assert_eq!(fault(text), (FaultKind::WrongType, at.into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn keeps_null_absent_and_empty_apart() {
+        let text = r#"{"Env":null,"Cmd":[],"HostConfig":{"MaskedPaths":null,"ReadonlyPaths":[]}}"#;
+        assert_eq!(create(text).unwrap().value.encode(), text);
+    }
+
+    #[test]
+    fn writes_a_command_string_as_the_list_that_the_engine_reads() {
+        assert_eq!(create(r#"{"Cmd":"id"}"#).unwrap().value.encode(), r#"{"Cmd":["id"]}"#);
+    }
+}

@@ -1,0 +1,446 @@
+//! The head of a request: request line, headers and framing facts, from bytes.
+//! Knows nothing of sockets, and nothing of which operations exist.
+
+use super::fault::{Fault, FaultKind};
+use super::method::Method;
+use super::target::Target;
+
+/// Bytes of a head, its empty line included.
+pub const MAX_HEAD: usize = 32 * 1024;
+/// Header lines of a head.
+pub const MAX_HEADERS: usize = 64;
+
+/// A request head that can be judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The method.
+    pub method: Method,
+    /// Version, path and query.
+    pub target: Target,
+    /// HTTP/1.0 or 1.1.
+    pub http: Http,
+    /// How the body is framed.
+    pub framing: Framing,
+    /// Whether the connection may serve another request afterwards.
+    pub keep_alive: bool,
+    /// Whether the client waits for `100 Continue` before it sends the body.
+    pub expects_continue: bool,
+    /// The essence of Content-Type (`application/json`), lower case.
+    pub content_type: Option<String>,
+    /// The protocol that the client wants to change to.
+    pub upgrade: Option<Upgrade>,
+    /// Host, as sent.
+    pub host: Option<String>,
+    /// True where Origin or Sec-Fetch-* shows a browser.
+    pub browser: bool,
+    /// User-Agent, for the record only.
+    pub user_agent: Option<String>,
+    /// X-Registry-Auth, not decoded yet.
+    pub registry_auth: Option<String>,
+    /// X-Registry-Config, not decoded yet.
+    pub registry_config: Option<String>,
+}
+
+/// The HTTP version of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Http {
+    /// HTTP/1.0
+    V10,
+    /// HTTP/1.1
+    V11,
+}
+
+/// How a body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// There is none.
+    None,
+    /// After this many bytes.
+    Length(u64),
+    /// With the last chunk.
+    Chunked,
+}
+
+/// What `Upgrade` asks for, on operations that can grant it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Upgrade {
+    /// `tcp`: the raw stream of attach and exec.
+    Tcp,
+    /// `websocket`, with its key and sub-protocol (RFC 6455 §4.1).
+    WebSocket {
+        /// Sec-WebSocket-Key
+        key: String,
+        /// Sec-WebSocket-Protocol
+        protocol: Option<String>,
+    },
+    /// Something else, which is ignored.
+    Other,
+}
+
+impl Head {
+    /// Reads one head from the front of `bytes`; `None` while it is incomplete, else the head and its length.
+    ///
+    /// # Errors
+    /// Everything that two readers could take differently, by its [`FaultKind`].
+    pub fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, Fault> {
+        let blank = leading_blank_lines(bytes);
+        let rest = bytes.get(blank..).unwrap_or_default();
+        early_faults(rest)?;
+        let Some(length) = head_length(rest)? else { return Ok(None) };
+        let head = rest.get(..length).unwrap_or_default();
+        let (line, block) = request_line(head)?;
+        let mut lines = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let headers = match httparse::parse_headers(block, &mut lines) {
+            Ok(httparse::Status::Complete((_, headers))) => headers,
+            Err(httparse::Error::TooManyHeaders) => return Err(Fault::new(FaultKind::HeadTooLarge, "")),
+            Ok(httparse::Status::Partial) | Err(_) => return Err(malformed("")),
+        };
+        Ok(Some((assemble(line, headers)?, blank + length)))
+    }
+}
+
+fn malformed(at: &str) -> Fault {
+    Fault::new(FaultKind::MalformedHead, at)
+}
+
+/// RFC 9112 §2.2 lets a server skip empty lines before a request line; two are enough for any client.
+fn leading_blank_lines(bytes: &[u8]) -> usize {
+    let skip = |at: usize| if bytes.get(at..).is_some_and(|rest| rest.starts_with(b"\r\n")) { at + 2 } else { at };
+    skip(skip(0))
+}
+
+/// HTTP/2 shows in the first bytes; its preface must not wait for the end of a head.
+fn early_faults(rest: &[u8]) -> Result<(), Fault> {
+    if rest.starts_with(b"PRI * HTTP/2") { Err(Fault::new(FaultKind::Http2, "")) } else { Ok(()) }
+}
+
+/// The length up to and with the empty line. Every line must end in CRLF: a bare LF or CR is where readers differ.
+fn head_length(bytes: &[u8]) -> Result<Option<usize>, Fault> {
+    let window = bytes.get(..bytes.len().min(MAX_HEAD)).unwrap_or_default();
+    let mut line_start = 0;
+    for (at, byte) in window.iter().enumerate() {
+        match byte {
+            b'\n' if at == line_start || at.checked_sub(1).and_then(|before| window.get(before)) != Some(&b'\r') => {
+                return Err(malformed(""));
+            }
+            b'\n' if at == line_start + 1 => return Ok(Some(at + 1)),
+            b'\n' => line_start = at + 1,
+            b'\r' if window.get(at + 1).is_some_and(|next| *next != b'\n') => return Err(malformed("")),
+            0 => return Err(malformed("")),
+            _ => {}
+        }
+    }
+    if bytes.len() >= MAX_HEAD { Err(Fault::new(FaultKind::HeadTooLarge, "")) } else { Ok(None) }
+}
+
+struct Line<'a> {
+    method: &'a str,
+    target: &'a str,
+    http: Http,
+}
+
+/// `METHOD SP TARGET SP HTTP/1.x`, with exactly one blank each (RFC 9112 §3).
+/// Not httparse's: it refuses raw `{}"` in a target, which named clients send.
+fn request_line(head: &[u8]) -> Result<(Line<'_>, &[u8]), Fault> {
+    let end = head.iter().position(|b| *b == b'\r').ok_or_else(|| malformed(""))?;
+    let (line, rest) = head.split_at_checked(end).ok_or_else(|| malformed(""))?;
+    let line = std::str::from_utf8(line).map_err(|_| malformed("request line"))?;
+    let parts: Vec<&str> = line.split(' ').collect();
+    let [method, target, version] = parts.as_slice() else { return Err(malformed("request line")) };
+    if !target.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(Fault::new(FaultKind::BadPath, ""));
+    }
+    let http = match *version {
+        "HTTP/1.1" => Http::V11,
+        "HTTP/1.0" => Http::V10,
+        _ => return Err(Fault::new(FaultKind::HttpVersion, "")),
+    };
+    Ok((Line { method, target, http }, rest.get(2..).unwrap_or_default()))
+}
+
+/// The headers that decide something; each may stand once.
+#[derive(Default)]
+struct Singles<'a> {
+    host: Option<&'a str>,
+    content_length: Option<&'a str>,
+    transfer_encoding: Option<&'a str>,
+    content_type: Option<&'a str>,
+    content_encoding: Option<&'a str>,
+    expect: Option<&'a str>,
+    upgrade: Option<&'a str>,
+    user_agent: Option<&'a str>,
+    registry_auth: Option<&'a str>,
+    registry_config: Option<&'a str>,
+    ws_key: Option<&'a str>,
+    ws_version: Option<&'a str>,
+    ws_protocol: Option<&'a str>,
+    browser: bool,
+    close: bool,
+    keep_alive: bool,
+}
+
+fn assemble(line: Line<'_>, headers: &[httparse::Header<'_>]) -> Result<Head, Fault> {
+    let method = Method::parse(line.method).ok_or_else(|| Fault::new(FaultKind::UnknownMethod, ""))?;
+    let singles = collect(headers)?;
+    refuse_never_forwarded(&singles)?;
+    let framing = framing(&singles, line.http)?;
+    Ok(Head {
+        method,
+        target: Target::parse(line.target)?,
+        http: line.http,
+        framing,
+        keep_alive: match line.http {
+            Http::V11 => !singles.close,
+            Http::V10 => singles.keep_alive && !singles.close,
+        },
+        expects_continue: expectation(singles.expect, framing, line.http)?,
+        content_type: singles.content_type.map(essence),
+        upgrade: upgrade(&singles)?,
+        host: host(singles.host)?,
+        browser: singles.browser,
+        user_agent: singles.user_agent.map(str::to_owned),
+        registry_auth: singles.registry_auth.map(str::to_owned),
+        registry_config: singles.registry_config.map(str::to_owned),
+    })
+}
+
+fn collect<'a>(headers: &[httparse::Header<'a>]) -> Result<Singles<'a>, Fault> {
+    let mut found = Singles::default();
+    for header in headers {
+        let name = header.name.to_ascii_lowercase();
+        let slot = match name.as_str() {
+            "host" => &mut found.host,
+            "content-length" => &mut found.content_length,
+            "transfer-encoding" => &mut found.transfer_encoding,
+            "content-type" => &mut found.content_type,
+            "content-encoding" => &mut found.content_encoding,
+            "expect" => &mut found.expect,
+            "upgrade" => &mut found.upgrade,
+            "user-agent" => &mut found.user_agent,
+            "x-registry-auth" => &mut found.registry_auth,
+            "x-registry-config" => &mut found.registry_config,
+            "sec-websocket-key" => &mut found.ws_key,
+            "sec-websocket-version" => &mut found.ws_version,
+            "sec-websocket-protocol" => &mut found.ws_protocol,
+            "connection" => {
+                let has =
+                    |token: &str| header.value.split(|b| *b == b',').any(|part| part.trim_ascii().eq_ignore_ascii_case(token.as_bytes()));
+                found.close |= has("close");
+                found.keep_alive |= has("keep-alive");
+                continue;
+            }
+            "origin" => {
+                found.browser = true;
+                continue;
+            }
+            other => {
+                found.browser |= other.starts_with("sec-fetch-");
+                continue;
+            }
+        };
+        let value = std::str::from_utf8(header.value).map_err(|_| malformed(&name))?;
+        if slot.replace(value.trim_matches([' ', '\t'])).is_some() {
+            return Err(Fault::new(FaultKind::RepeatedHeader, name));
+        }
+    }
+    Ok(found)
+}
+
+/// Form bodies override the query in Go's `r.Form`; encodings are never looked at by the daemon. No client needs either.
+fn refuse_never_forwarded(found: &Singles<'_>) -> Result<(), Fault> {
+    let form = |essence: &str| essence == "application/x-www-form-urlencoded" || essence.starts_with("multipart/");
+    if found.content_type.map(essence).is_some_and(|essence| form(&essence)) {
+        return Err(Fault::new(FaultKind::FormBody, "content-type"));
+    }
+    if found.content_encoding.is_some() {
+        return Err(Fault::new(FaultKind::ContentEncoding, "content-encoding"));
+    }
+    Ok(())
+}
+
+/// Exactly one way to frame a body (RFC 9112 §6.3, stricter where it leaves a choice).
+fn framing(found: &Singles<'_>, http: Http) -> Result<Framing, Fault> {
+    match (found.content_length, found.transfer_encoding) {
+        (None, None) => Ok(Framing::None),
+        (Some(_), Some(_)) => Err(Fault::new(FaultKind::LengthAndEncoding, "content-length")),
+        (None, Some(coding)) if coding.eq_ignore_ascii_case("chunked") && http == Http::V11 => Ok(Framing::Chunked),
+        (None, Some(_)) => Err(Fault::new(FaultKind::TransferEncoding, "transfer-encoding")),
+        (Some(digits), None) => {
+            let plain = !digits.is_empty() && digits.len() <= 19 && digits.bytes().all(|b| b.is_ascii_digit());
+            let length = digits.parse().ok().filter(|_| plain);
+            length.map(Framing::Length).ok_or_else(|| Fault::new(FaultKind::BadContentLength, "content-length"))
+        }
+    }
+}
+
+/// `100-continue` only, and only with a body to wait for (an expectation on an empty body desynchronises some servers).
+fn expectation(expect: Option<&str>, framing: Framing, http: Http) -> Result<bool, Fault> {
+    let Some(expect) = expect else { return Ok(false) };
+    let body = !matches!(framing, Framing::None | Framing::Length(0));
+    if expect.eq_ignore_ascii_case("100-continue") && body && http == Http::V11 {
+        return Ok(true);
+    }
+    Err(Fault::new(FaultKind::Expectation, "expect"))
+}
+
+fn essence(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn upgrade(found: &Singles<'_>) -> Result<Option<Upgrade>, Fault> {
+    let Some(wanted) = found.upgrade else { return Ok(None) };
+    let tokens: Vec<String> = wanted.split(',').map(|token| token.trim().to_ascii_lowercase()).collect();
+    if tokens.iter().any(|token| token.starts_with("h2")) {
+        return Err(Fault::new(FaultKind::Http2, "upgrade"));
+    }
+    Ok(Some(match tokens.as_slice() {
+        [tcp] if tcp == "tcp" => Upgrade::Tcp,
+        [socket] if socket == "websocket" => web_socket(found)?,
+        _ => Upgrade::Other,
+    }))
+}
+
+fn web_socket(found: &Singles<'_>) -> Result<Upgrade, Fault> {
+    let token = |text: &&str| text.len() <= 128 && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    let key = found.ws_key.filter(token).filter(|_| found.ws_version == Some("13"));
+    let protocol = found.ws_protocol.filter(token).map(str::to_owned);
+    match key {
+        Some(key) if protocol.is_some() == found.ws_protocol.is_some() => Ok(Upgrade::WebSocket { key: key.to_owned(), protocol }),
+        Some(_) | None => Err(Fault::new(FaultKind::BadUpgrade, "upgrade")),
+    }
+}
+
+/// Clients put `docker`, socket paths in percent or hex encoding, versions or nothing here.
+fn host(host: Option<&str>) -> Result<Option<String>, Fault> {
+    let legal = |text: &str| text.len() <= 512 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:[]%~".contains(&b));
+    match host {
+        Some(text) if !legal(text) => Err(Fault::new(FaultKind::BadHost, "host")),
+        other => Ok(other.map(str::to_owned)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(head: &str) -> Result<Head, FaultKind> {
+        Head::parse(head.as_bytes()).map(|head| head.expect("complete").0).map_err(|fault| fault.kind)
+    }
+
+    fn with(headers: &str) -> Result<Head, FaultKind> {
+        parse(&format!("POST /containers/create HTTP/1.1\r\nHost: d\r\n{headers}\r\n"))
+    }
+
+    #[test]
+    fn waits_for_the_whole_head_and_leaves_the_rest() {
+        let wire = b"GET /_ping HTTP/1.1\r\nHost: d\r\n\r\nGET";
+        for end in 0..wire.len() - 3 {
+            assert_eq!(Head::parse(&wire[..end]), Ok(None), "{end}");
+        }
+        assert_eq!(Head::parse(wire).unwrap().unwrap().1, wire.len() - 3);
+        assert_eq!(Head::parse(b"\r\n\r\nGET /_ping HTTP/1.1\r\n\r\n").unwrap().unwrap().1, 27);
+    }
+
+    #[test]
+    fn refuses_line_ends_that_readers_take_differently() {
+        for bad in [
+            "GET /_ping HTTP/1.1\nHost: d\n\n",
+            "GET /_ping HTTP/1.1\r\nHost: d\n\r\n",
+            "GET /_ping HTTP/1.1\r\nA: b\rC: d\r\n\r\n",
+            "GET /_ping HTTP/1.1\r\nA: b\r\n c\r\n\r\n",
+            "GET /_ping HTTP/1.1\r\nA : b\r\n\r\n",
+            "GET /_ping HTTP/1.1\r\n: b\r\n\r\n",
+            "GET /_ping HTTP/1.1\r\nX: a\0b\r\n\r\n",
+            "GET\t/_ping\tHTTP/1.1\r\n\r\n",
+            "GET  /_ping HTTP/1.1\r\n\r\n",
+            "\r\n\r\n\r\nGET /_ping HTTP/1.1\r\n\r\n",
+            "GET /_ping\r\n\r\n",
+            "GET /_ping HTTP/1.1\r\nno colon\r\n\r\n",
+            "\nGET /_ping HTTP/1.1\r\n\r\n",
+            " GET /_ping HTTP/1.1\r\n\r\n",
+        ] {
+            assert_eq!(parse(bad), Err(FaultKind::MalformedHead), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_other_protocols_methods_and_target_forms() {
+        for (line, kind) in [
+            ("GET /_ping HTTP/1.2", FaultKind::HttpVersion),
+            ("GET /_ping HTTP/2.0", FaultKind::HttpVersion),
+            ("GET /_ping http/1.1", FaultKind::HttpVersion),
+            ("get /_ping HTTP/1.1", FaultKind::UnknownMethod),
+            ("CONNECT /x HTTP/1.1", FaultKind::UnknownMethod),
+            ("OPTIONS /_ping HTTP/1.1", FaultKind::UnknownMethod),
+            ("GET http://d/_ping HTTP/1.1", FaultKind::TargetForm),
+            ("GET * HTTP/1.1", FaultKind::TargetForm),
+            ("GET /é HTTP/1.1", FaultKind::BadPath),
+        ] {
+            assert_eq!(parse(&format!("{line}\r\n\r\n")), Err(kind), "{line}");
+        }
+        assert_eq!(Head::parse(b"PRI * HTTP/2.0\r\n\r\nSM").unwrap_err().kind, FaultKind::Http2);
+    }
+
+    #[test]
+    fn frames_a_body_in_exactly_one_way() {
+        assert_eq!(with("").unwrap().framing, Framing::None);
+        assert_eq!(with("Content-Length: 5\r\n").unwrap().framing, Framing::Length(5));
+        assert_eq!(with("Transfer-Encoding: Chunked\r\n").unwrap().framing, Framing::Chunked);
+        for (bad, kind) in [
+            ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", FaultKind::LengthAndEncoding),
+            ("Content-Length: 5\r\nContent-Length: 5\r\n", FaultKind::RepeatedHeader),
+            ("Content-Length: +5\r\n", FaultKind::BadContentLength),
+            ("Content-Length: 5, 5\r\n", FaultKind::BadContentLength),
+            ("Content-Length: 0x5\r\n", FaultKind::BadContentLength),
+            ("Content-Length:\r\n", FaultKind::BadContentLength),
+            ("Content-Length: 99999999999999999999\r\n", FaultKind::BadContentLength),
+            ("Transfer-Encoding: gzip, chunked\r\n", FaultKind::TransferEncoding),
+            ("Transfer-Encoding: identity\r\n", FaultKind::TransferEncoding),
+            ("Transfer-Encoding: chunked;q=1\r\n", FaultKind::TransferEncoding),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", FaultKind::RepeatedHeader),
+        ] {
+            assert_eq!(with(bad), Err(kind), "{bad}");
+        }
+        assert_eq!(parse("POST /x HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), Err(FaultKind::TransferEncoding));
+    }
+
+    #[test]
+    fn refuses_what_is_never_forwarded() {
+        for (bad, kind) in [
+            ("Content-Type: Application/X-WWW-Form-Urlencoded; a=b\r\n", FaultKind::FormBody),
+            ("Content-Type: multipart/mixed\r\n", FaultKind::FormBody),
+            ("Content-Encoding: identity\r\n", FaultKind::ContentEncoding),
+            ("Upgrade: h2c\r\n", FaultKind::Http2),
+            ("Upgrade: tcp, h2c\r\n", FaultKind::Http2),
+            ("Expect: 200-ok\r\n", FaultKind::Expectation),
+            ("Expect: 100-continue\r\n", FaultKind::Expectation),
+            ("Host: e\r\n", FaultKind::RepeatedHeader),
+            ("Content-Type: a/b\r\nContent-Type: a/b\r\n", FaultKind::RepeatedHeader),
+            ("Upgrade: websocket\r\n", FaultKind::BadUpgrade),
+        ] {
+            assert_eq!(with(bad), Err(kind), "{bad}");
+        }
+        assert_eq!(parse("GET /_ping HTTP/1.1\r\nHost: a b\r\n\r\n"), Err(FaultKind::BadHost));
+    }
+
+    #[test]
+    fn reads_what_clients_really_send() {
+        assert!(parse("GET /_ping HTTP/1.1\r\nHost: %2Fvar%2Frun%2Fdocker.sock\r\n\r\n").is_ok());
+        assert!(parse("GET /_ping HTTP/1.1\r\n\r\n").is_ok());
+        let head = parse("GET /containers/json?filters={\"label\":[\"a\"]} HTTP/1.1\r\nHost: 1.28\r\n\r\n").unwrap();
+        assert_eq!(head.target.query[0].1, "{\"label\":[\"a\"]}");
+        assert!(with("Content-Length: 2\r\nExpect: 100-Continue\r\n").unwrap().expects_continue);
+        assert_eq!(with("Content-Type: Application/JSON; charset=utf-8\r\n").unwrap().content_type.as_deref(), Some("application/json"));
+        assert_eq!(with("Connection: Upgrade\r\nUpgrade: tcp\r\n").unwrap().upgrade, Some(Upgrade::Tcp));
+        assert!(!with("Connection: close\r\n").unwrap().keep_alive);
+        assert!(parse("GET /_ping HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").unwrap().keep_alive);
+    }
+
+    #[test]
+    fn bounds_the_head() {
+        let many = "X: y\r\n".repeat(MAX_HEADERS + 1);
+        assert_eq!(with(&many), Err(FaultKind::HeadTooLarge));
+        let long = format!("GET /_ping HTTP/1.1\r\nX: {}", "a".repeat(MAX_HEAD));
+        assert_eq!(Head::parse(long.as_bytes()).unwrap_err().kind, FaultKind::HeadTooLarge);
+    }
+}

@@ -1,0 +1,399 @@
+//! The strict JSON reader and the writer: RFC 8259 text to values and back.
+//! Knows nothing of schemas.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use super::fault::FaultKind;
+
+/// How deep arrays and objects may nest.
+pub const MAX_DEPTH: usize = 64;
+/// How many keys and elements one text may hold.
+pub const MAX_NODES: usize = 100_000;
+
+/// A JSON value; keys keep their order and may repeat, numbers keep their digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// a number as it was written
+    Number(String),
+    /// a string, decoded
+    Text(String),
+    /// an array
+    List(Vec<Value>),
+    /// an object
+    Object(Object),
+}
+
+/// The members of an object, in order.
+pub type Object = Vec<(Cow<'static, str>, Value)>;
+
+impl Value {
+    /// True for `null`, `false`, zero, `""`, `[]` and `{}`: what Go's zero values look like.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Bool(value) => !value,
+            Self::Number(digits) => digits.parse::<f64>() == Ok(0.0),
+            Self::Text(text) => text.is_empty(),
+            Self::List(items) => items.is_empty(),
+            Self::Object(members) => members.is_empty(),
+        }
+    }
+
+    /// The member of this name, exactly spelled; `None` also where this is no object.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        match self {
+            Self::Object(members) => members.iter().find(|(name, _)| name == key).map(|(_, value)| value),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) | Self::List(_) => None,
+        }
+    }
+
+    /// The text of the member of this name; `""` where it is absent or no text.
+    pub fn text(&self, key: &str) -> &str {
+        self.get(key).and_then(Self::as_text).unwrap_or_default()
+    }
+
+    /// The string, if this is one.
+    pub fn as_text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// The boolean; `false` for everything else.
+    pub fn is_true(&self) -> bool {
+        matches!(self, Self::Bool(true))
+    }
+
+    /// The integer, if this is one.
+    pub fn as_int(&self) -> Option<i128> {
+        if let Self::Number(digits) = self { digits.parse().ok() } else { None }
+    }
+
+    /// The elements; empty where this is no array.
+    pub fn items(&self) -> &[Self] {
+        if let Self::List(items) = self { items } else { &[] }
+    }
+
+    /// The members; empty where this is no object.
+    pub fn members(&self) -> &[(Cow<'static, str>, Self)] {
+        if let Self::Object(members) = self { members } else { &[] }
+    }
+
+    /// The texts of an array of strings.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.items().iter().filter_map(Self::as_text)
+    }
+
+    /// The value as JSON text without white space.
+    pub fn encode(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) {
+        match self {
+            Self::Null => out.push_str("null"),
+            Self::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            Self::Number(digits) => out.push_str(digits),
+            Self::Text(text) => write_text(text, out),
+            Self::List(items) => {
+                out.push('[');
+                for (at, item) in items.iter().enumerate() {
+                    separate(at, out);
+                    item.write(out);
+                }
+                out.push(']');
+            }
+            Self::Object(members) => {
+                out.push('{');
+                for (at, (key, value)) in members.iter().enumerate() {
+                    separate(at, out);
+                    write_text(key, out);
+                    out.push(':');
+                    value.write(out);
+                }
+                out.push('}');
+            }
+        }
+    }
+}
+
+fn separate(at: usize, out: &mut String) {
+    if at > 0 {
+        out.push(',');
+    }
+}
+
+/// Escapes what RFC 8259 §7 asks for, and U+2028/2029 as Go's encoder does.
+fn write_text(text: &str, out: &mut String) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\0'..='\x1f' | '\x7f' | '\u{2028}' | '\u{2029}' => {
+                let _infallible = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+}
+
+/// Reads exactly one value with white space around it, in strict UTF-8.
+///
+/// # Errors
+/// [`FaultKind::BadJson`] for everything that RFC 8259 does not allow, lone surrogates and a byte
+/// order mark included; [`FaultKind::JsonTooDeep`] beyond [`MAX_DEPTH`] or [`MAX_NODES`].
+pub fn read(bytes: &[u8]) -> Result<Value, FaultKind> {
+    let text = std::str::from_utf8(bytes).map_err(|_| FaultKind::BadJson)?;
+    let mut reader = Reader { rest: text, nodes: 0 };
+    let value = reader.value(0)?;
+    reader.blank();
+    if reader.rest.is_empty() { Ok(value) } else { Err(FaultKind::BadJson) }
+}
+
+struct Reader<'a> {
+    rest: &'a str,
+    nodes: usize,
+}
+
+type Read<T> = Result<T, FaultKind>;
+
+impl Reader<'_> {
+    fn blank(&mut self) {
+        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.rest.as_bytes().first().copied()
+    }
+
+    fn take(&mut self, token: &str) -> Read<()> {
+        self.rest = self.rest.strip_prefix(token).ok_or(FaultKind::BadJson)?;
+        Ok(())
+    }
+
+    fn taken(&mut self, token: char) -> bool {
+        match self.rest.strip_prefix(token) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn value(&mut self, depth: usize) -> Read<Value> {
+        self.nodes += 1;
+        if depth > MAX_DEPTH || self.nodes > MAX_NODES {
+            return Err(FaultKind::JsonTooDeep);
+        }
+        self.blank();
+        match self.peek() {
+            Some(b'{') => self.object(depth),
+            Some(b'[') => self.list(depth),
+            Some(b'"') => self.text().map(Value::Text),
+            Some(b't') => self.take("true").map(|()| Value::Bool(true)),
+            Some(b'f') => self.take("false").map(|()| Value::Bool(false)),
+            Some(b'n') => self.take("null").map(|()| Value::Null),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ => Err(FaultKind::BadJson),
+        }
+    }
+
+    fn list(&mut self, depth: usize) -> Read<Value> {
+        self.take("[")?;
+        self.blank();
+        let mut items = Vec::new();
+        if self.taken(']') {
+            return Ok(Value::List(items));
+        }
+        loop {
+            items.push(self.value(depth + 1)?);
+            self.blank();
+            if self.taken(']') {
+                return Ok(Value::List(items));
+            }
+            self.take(",")?;
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Read<Value> {
+        self.take("{")?;
+        self.blank();
+        let mut members = Vec::new();
+        if self.taken('}') {
+            return Ok(Value::Object(members));
+        }
+        loop {
+            self.blank();
+            let key = self.text()?;
+            self.blank();
+            self.take(":")?;
+            members.push((Cow::Owned(key), self.value(depth + 1)?));
+            self.blank();
+            if self.taken('}') {
+                return Ok(Value::Object(members));
+            }
+            self.take(",")?;
+        }
+    }
+
+    /// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
+    fn number(&mut self) -> Read<Value> {
+        let start = self.rest;
+        self.taken('-');
+        if !self.taken('0') {
+            self.digits()?;
+        }
+        if self.taken('.') {
+            self.digits()?;
+        }
+        if self.taken('e') || self.taken('E') {
+            let _sign = self.taken('+') || self.taken('-');
+            self.digits()?;
+        }
+        let length = start.len() - self.rest.len();
+        start.get(..length).map(|digits| Value::Number(digits.to_owned())).ok_or(FaultKind::BadJson)
+    }
+
+    fn digits(&mut self) -> Read<()> {
+        let rest = self.rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        let some = rest.len() < self.rest.len();
+        self.rest = rest;
+        if some { Ok(()) } else { Err(FaultKind::BadJson) }
+    }
+
+    fn text(&mut self) -> Read<String> {
+        self.take("\"")?;
+        let mut out = String::new();
+        loop {
+            let plain = self.rest.find(['"', '\\']).ok_or(FaultKind::BadJson)?;
+            let (run, rest) = self.rest.split_at_checked(plain).ok_or(FaultKind::BadJson)?;
+            if run.bytes().any(|b| b < 0x20) {
+                return Err(FaultKind::BadJson);
+            }
+            out.push_str(run);
+            self.rest = rest;
+            if self.taken('"') {
+                return Ok(out);
+            }
+            self.take("\\")?;
+            out.push(self.escape()?);
+        }
+    }
+
+    fn escape(&mut self) -> Read<char> {
+        let mut chars = self.rest.chars();
+        let c = chars.next().ok_or(FaultKind::BadJson)?;
+        self.rest = chars.as_str();
+        Ok(match c {
+            '"' | '\\' | '/' => c,
+            'b' => '\x08',
+            'f' => '\x0c',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => return self.unicode(),
+            _ => return Err(FaultKind::BadJson),
+        })
+    }
+
+    /// A `\u` escape; Go turns a lone surrogate into U+FFFD, which would be another value than the one judged.
+    fn unicode(&mut self) -> Read<char> {
+        let first = self.hex4()?;
+        if (0xd800..0xdc00).contains(&first) {
+            self.take("\\u")?;
+            let second = self.hex4()?;
+            let low = second.checked_sub(0xdc00).filter(|low| *low < 0x400).ok_or(FaultKind::BadJson)?;
+            return char::from_u32(0x10000 + ((first - 0xd800) << 10) + low).ok_or(FaultKind::BadJson);
+        }
+        char::from_u32(first).ok_or(FaultKind::BadJson)
+    }
+
+    fn hex4(&mut self) -> Read<u32> {
+        let (digits, rest) = self.rest.split_at_checked(4).ok_or(FaultKind::BadJson)?;
+        if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(FaultKind::BadJson);
+        }
+        self.rest = rest;
+        u32::from_str_radix(digits, 16).map_err(|_| FaultKind::BadJson)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_digits_order_and_repeats() {
+        let text = r#"{"b":123456789012345678901234567890,"a":[1.50,-0],"b":null}"#;
+        assert_eq!(read(text.as_bytes()).unwrap().encode(), text);
+    }
+
+    #[test]
+    fn refuses_what_rfc_8259_does_not_allow() {
+        for bad in [
+            "",
+            " ",
+            "{",
+            "[1,]",
+            "{\"a\":1,}",
+            "{'a':1}",
+            "01",
+            "+1",
+            "1.",
+            ".5",
+            "1e",
+            "NaN",
+            "tru",
+            "\"\n\"",
+            "\"\\x\"",
+            "\"\\ud800\"",
+            "\"\\ud800\\u0041\"",
+            "\"\\u00g0\"",
+            "{}{}",
+            "{}}",
+            "{}]x",
+            "/**/{}",
+            "\u{feff}{}",
+            "{\"a\"}",
+            "[1 2]",
+        ] {
+            assert_eq!(read(bad.as_bytes()), Err(FaultKind::BadJson), "{bad}");
+        }
+        assert_eq!(read(b"\"\xff\""), Err(FaultKind::BadJson));
+        assert_eq!(read(b"{\x00\"\x00"), Err(FaultKind::BadJson));
+    }
+
+    #[test]
+    fn bounds_depth_and_size() {
+        let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+        assert!(read(deep(MAX_DEPTH).as_bytes()).is_ok());
+        assert_eq!(read(deep(MAX_DEPTH + 2).as_bytes()), Err(FaultKind::JsonTooDeep));
+        assert_eq!(read("[".repeat(1_000_000).as_bytes()), Err(FaultKind::JsonTooDeep));
+        let wide = format!("[{}1]", "1,".repeat(MAX_NODES));
+        assert_eq!(read(wide.as_bytes()), Err(FaultKind::JsonTooDeep));
+    }
+
+    #[test]
+    fn decodes_escapes_before_anything_is_compared() {
+        let value = read(br#"{"\u0050rivileged":"\ud83d\ude00\/\b"}"#).unwrap();
+        assert_eq!(value.get("Privileged").unwrap().as_text(), Some("😀/\u{8}"));
+    }
+
+    #[test]
+    fn zero_in_every_spelling_is_empty() {
+        for zero in ["0", "-0", "0.0", "0e9", "null", "false", "\"\"", "[]", "{}"] {
+            assert!(read(zero.as_bytes()).unwrap().is_empty(), "{zero}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! dockgate: a gate in front of the Docker socket. Every Engine API request becomes a typed value, is judged
+//! against an allowlist, recorded, and only then written anew for the daemon.
+
+pub mod docker;
