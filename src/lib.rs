@@ -1,4 +1,10 @@
 //! dockgate: a gate in front of the Docker socket. Every Engine API request becomes a typed value, is judged
 //! against an allowlist, recorded, and only then written anew for the daemon.
 
+pub mod audit;
+pub mod cli;
+pub mod config;
+pub mod demo;
 pub mod docker;
+pub mod policy;
+pub mod proxy;

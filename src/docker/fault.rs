@@ -35,6 +35,41 @@ macro_rules! kinds {
     };
 }
 
+impl FaultKind {
+    /// True where the connection cannot go on: where the next request begins is not known, or must not be believed.
+    pub fn breaks_framing(self) -> bool {
+        use FaultKind as K;
+        matches!(
+            self,
+            K::MalformedHead
+                | K::HeadTooLarge
+                | K::HeadTimeout
+                | K::HttpVersion
+                | K::Http2
+                | K::UnknownMethod
+                | K::TargetForm
+                | K::BadPath
+                | K::RepeatedHeader
+                | K::BadHost
+                | K::FormBody
+                | K::ContentEncoding
+                | K::BadContentLength
+                | K::LengthAndEncoding
+                | K::TransferEncoding
+                | K::Expectation
+                | K::BadUpgrade
+                | K::BadChunk
+                | K::BadQuery
+                | K::BadApiVersion
+                | K::ApiVersionTooOld
+                | K::ApiVersionTooNew
+                | K::BodyTooLarge
+                | K::BodyTimeout
+                | K::BodyIncomplete
+        )
+    }
+}
+
 kinds! {
     /// The head breaks the grammar of RFC 9112: bare LF, NUL, folded lines, a space before a colon.
     MalformedHead "malformed-head",
@@ -64,6 +99,8 @@ kinds! {
     BadHost "bad-host",
     /// A Host name that a TCP door does not list (DNS rebinding).
     ForeignHost "foreign-host",
+    /// An address that a TCP door does not serve.
+    ForeignAddress "foreign-address",
     /// A request that a browser sent to a TCP door.
     Browser "browser-request",
     /// A form or multipart body: the daemon would read parameters from it (Go `r.ParseForm`).

@@ -1,0 +1,114 @@
+//! What a policy lets containers, networks and volumes be: the level and the grants.
+//! Knows nothing of bodies.
+
+use std::net::IpAddr;
+
+use super::glob::Glob;
+
+/// How strict the checks are, after the Pod Security Standards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Level {
+    /// Nothing is checked beyond what makes a request a typed value.
+    Unrestricted,
+    /// What amounts to root on the host is refused unless granted.
+    #[default]
+    Baseline,
+}
+
+impl Level {
+    /// The word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unrestricted => "unrestricted",
+            Self::Baseline => "baseline",
+        }
+    }
+}
+
+/// Whether a container that is started, entered or changed is itself held against the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Targets {
+    /// It is, as the engine knows it.
+    #[default]
+    Judged,
+    /// It is not: as good as root where other containers are privileged.
+    Any,
+}
+
+/// The level and grants of a policy.
+#[derive(Debug, Default)]
+pub struct Create {
+    /// The level.
+    pub level: Level,
+    /// Repositories that images may come from; `None` for any.
+    pub images: Option<Vec<Glob>>,
+    /// Whether an image must be named by digest.
+    pub require_digest: bool,
+    /// Whether a container must run as a user and group other than 0, by number.
+    pub require_non_root: bool,
+    /// Host paths that may be mounted.
+    pub binds: Vec<BindGrant>,
+    /// Volume names that may be used and created.
+    pub volumes: Vec<Glob>,
+    /// Network names that may be joined and created.
+    pub networks: Vec<Glob>,
+    /// Addresses and ports that may be published.
+    pub ports: Vec<PortGrant>,
+    /// Capabilities beyond the engine's default set, without `CAP_`.
+    pub cap_add: Vec<String>,
+    /// Host devices that may be passed in, by exact path.
+    pub devices: Vec<String>,
+    /// Names of environment variables that are refused.
+    pub deny_env: Vec<Glob>,
+    /// Keys of labels that are refused.
+    pub deny_labels: Vec<Glob>,
+    /// Whether targets are judged.
+    pub targets: Targets,
+}
+
+/// A host path that may be mounted.
+#[derive(Debug, Clone)]
+pub struct BindGrant {
+    /// The canonical path.
+    pub source: String,
+    /// True for everything below it (`/**`), false for exactly it.
+    pub below: bool,
+    /// How it may be mounted.
+    pub access: BindAccess,
+}
+
+/// How a host path may be mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BindAccess {
+    /// Read-only.
+    ReadOnly,
+    /// Read-only or writable.
+    ReadWrite,
+}
+
+impl BindGrant {
+    /// True where the grant names this canonical path with this access.
+    pub fn covers(&self, path: &str, access: BindAccess) -> bool {
+        let below = || path.strip_prefix(&self.source).is_some_and(|rest| rest.starts_with('/'));
+        let here = if self.below { below() } else { path == self.source };
+        here && (access == BindAccess::ReadOnly || self.access == BindAccess::ReadWrite)
+    }
+}
+
+/// An address and a range of ports that may be published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortGrant {
+    /// The host's address; the unspecified address covers an empty `HostIp` too.
+    pub address: IpAddr,
+    /// The first port.
+    pub first: u16,
+    /// The last port.
+    pub last: u16,
+}
+
+impl PortGrant {
+    /// True where the grant covers all ports of a binding.
+    pub fn covers(&self, address: IpAddr, first: u16, last: u16) -> bool {
+        self.address == address && self.first <= first && last <= self.last
+    }
+}

@@ -1,0 +1,185 @@
+//! What the engine says about the objects that an action names, fetched before it is judged.
+//! Knows nothing of how facts are fetched; a fact that is missing means deny.
+
+use crate::docker::operations::Kind;
+use crate::docker::{Action, Operation, Value};
+
+use super::create::{Level, Targets};
+use super::{Create, Policy};
+
+/// A question to the engine; each is one read-only request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// `GET /containers/{id}/json`
+    Container(String),
+    /// `GET /exec/{id}/json`
+    Exec(String),
+    /// `GET /networks/{id}`
+    Network(String),
+    /// `GET /volumes/{id}`
+    Volume(String),
+    /// `GET /images/{image}/json`
+    Image(String),
+    /// `GET /info`
+    Info,
+}
+
+/// What was fetched, and what dockgate knows of itself.
+#[derive(Debug, Default)]
+pub struct Facts {
+    found: Vec<(Need, Value)>,
+    /// dockgate's own container and paths.
+    pub own: Own,
+}
+
+/// What must never be reached through a door.
+#[derive(Debug, Default, Clone)]
+pub struct Own {
+    /// The full id of the container that dockgate runs in.
+    pub container: Option<String>,
+    /// Upstream, door, configuration and trail paths, as the engine's host sees them.
+    pub paths: Vec<String>,
+    /// Volumes that hold such paths.
+    pub volumes: Vec<String>,
+}
+
+impl Facts {
+    /// No facts yet.
+    pub fn new(own: Own) -> Self {
+        Self { found: Vec::new(), own }
+    }
+
+    /// Keeps an answer.
+    pub fn insert(&mut self, need: Need, value: Value) {
+        self.found.push((need, value));
+    }
+
+    /// The answer to a question, if it was asked.
+    pub fn get(&self, need: &Need) -> Option<&Value> {
+        self.found.iter().find(|(asked, _)| asked == need).map(|(_, value)| value)
+    }
+
+    /// The container that an action acts on, by itself or through an exec.
+    pub fn target(&self, action: &Action) -> Option<&Value> {
+        let (Some(need), _) = target_need(action, self) else { return None };
+        self.get(&need).filter(|_| matches!(need, Need::Container(_)))
+    }
+
+    /// The full id of the object that the path names, to be written instead of what the client wrote.
+    pub fn pinned_id(&self, action: &Action) -> Option<String> {
+        let need = object_need(action)?;
+        let id = match need {
+            Need::Container(_) | Need::Network(_) => self.get(&need)?.text("Id"),
+            Need::Exec(_) | Need::Volume(_) | Need::Image(_) | Need::Info => return None,
+        };
+        let full = id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit());
+        full.then(|| id.to_owned())
+    }
+
+    /// The full id and every name of the object that an action names; what the client wrote is not among them.
+    pub fn identities(&self, action: &Action) -> Vec<String> {
+        let Some(need) = object_need(action) else { return Vec::new() };
+        let Some(object) = self.get(&need) else { return Vec::new() };
+        let plain = |text: &str| text.trim_start_matches('/').to_owned();
+        let names = ["Id", "ID", "Name"].into_iter().map(|key| plain(object.text(key)));
+        let tags = object.get("RepoTags").map(Value::texts).into_iter().flatten().map(str::to_owned);
+        names.chain(tags).filter(|name| !name.is_empty()).collect()
+    }
+
+    /// True on an engine whose host uses cgroup v1, where containers share the host's cgroup namespace by default.
+    pub fn cgroup_v1(&self) -> bool {
+        self.get(&Need::Info).is_some_and(|info| matches!(info.text("CgroupVersion"), "1" | ""))
+    }
+}
+
+/// The next fact that must be known before an action is judged; `None` when all are.
+pub fn next_need(policy: &Policy, action: &Action, facts: &Facts) -> Option<Need> {
+    let missing = |need: Need| facts.get(&need).is_none().then_some(need);
+    let operation = action.endpoint.operation;
+    if policy.rules.asks_for_id(operation) {
+        if let Some(need) = object_need(action).and_then(missing) {
+            return Some(need);
+        }
+    }
+    if needs_target(policy, operation, facts) {
+        let (need, _) = target_need(action, facts);
+        if let Some(need) = need.and_then(missing) {
+            return Some(need);
+        }
+    }
+    if judges_target(&policy.create, operation) {
+        return missing(Need::Info).or_else(|| facts.target(action).and_then(|target| volumes(target).find_map(|name| missing(Need::Volume(name)))));
+    }
+    None
+}
+
+/// The target is looked up where it is judged, and where it could be dockgate's own container.
+fn needs_target(policy: &Policy, operation: Operation, facts: &Facts) -> bool {
+    let reads = matches!(operation, Operation::ContainerInspect);
+    let own = facts.own.container.is_some() && policy.create.level != Level::Unrestricted && !reads;
+    judges_target(&policy.create, operation) || own
+}
+
+/// The operations that make a container run or open it.
+pub fn judges_target(create: &Create, operation: Operation) -> bool {
+    use Operation as O;
+    let opens = matches!(
+        operation,
+        O::ContainerStart
+            | O::ContainerRestart
+            | O::ContainerUnpause
+            | O::ContainerUpdate
+            | O::ContainerExec
+            | O::ExecStart
+            | O::ContainerAttach
+            | O::ContainerAttachWebsocket
+            | O::ContainerArchive
+            | O::ContainerArchiveInfo
+            | O::PutContainerArchive
+    );
+    opens && create.level != Level::Unrestricted && create.targets == Targets::Judged
+}
+
+/// The names of the volumes that a container mounts.
+pub fn volumes(container: &Value) -> impl Iterator<Item = String> + '_ {
+    let mounts = container.get("Mounts").map(Value::items).unwrap_or_default();
+    mounts.iter().filter(|mount| mount.text("Type") == "volume").map(|mount| mount.text("Name").to_owned())
+}
+
+/// The object that the path names.
+pub fn object_need(action: &Action) -> Option<Need> {
+    let name = action.endpoint.name()?.to_owned();
+    match action.row().path.split('/').nth(1)? {
+        "containers" => Some(Need::Container(name)),
+        "exec" => Some(Need::Exec(name)),
+        "networks" => Some(Need::Network(name)),
+        "volumes" => Some(Need::Volume(name)),
+        "images" => Some(Need::Image(name)),
+        _ => None,
+    }
+}
+
+/// The question that leads to the target container, and whether it is the last one.
+fn target_need(action: &Action, facts: &Facts) -> (Option<Need>, bool) {
+    let container_of = |key: &str| action.json().map(|body| body.text(key)).filter(|name| !name.is_empty()).map(|name| Need::Container(name.to_owned()));
+    match action.endpoint.operation {
+        Operation::NetworkConnect | Operation::NetworkDisconnect => (container_of("Container"), true),
+        Operation::ImageCommit => (action.query("container").map(|name| Need::Container(name.to_owned())), true),
+        _ => match object_need(action) {
+            Some(need @ Need::Container(_)) => (Some(need), true),
+            Some(need @ Need::Exec(_)) => match facts.get(&need).map(|exec| exec.text("ContainerID").to_owned()) {
+                Some(container) => (Some(Need::Container(container)), true),
+                None => (Some(need), false),
+            },
+            Some(Need::Network(_) | Need::Volume(_) | Need::Image(_) | Need::Info) | None => (None, true),
+        },
+    }
+}
+
+/// True for operations that look at an object without changing it.
+pub fn only_reads(operation: Operation) -> bool {
+    match operation.row().kind {
+        Kind::Read | Kind::Stream => true,
+        Kind::SensitiveRead | Kind::Tunnel | Kind::Change => false,
+    }
+}

@@ -1,0 +1,97 @@
+//! The judge: rules, checks, facts and mode to a verdict. Pure, total and clockless.
+//! Knows nothing of how a verdict is carried out.
+
+use std::sync::Arc;
+
+use crate::docker::{Action, Endpoint, Operation};
+
+use super::checks;
+use super::examine::{Examination, Finding, examine};
+use super::facts::Facts;
+use super::rule::Rule;
+use super::verdict::{Denial, Permit, Reason, Verdict, operation_place};
+use super::{Level, Mode, Policy, Subject};
+
+/// Whether an operation can be allowed at all, before its body is read: a denial here needs no body.
+///
+/// # Errors
+/// The denial that no body and no fact could change.
+pub fn admits(policy: &Policy, endpoint: &Endpoint) -> Result<(), Denial> {
+    let operation = endpoint.operation;
+    if let Some(rule) = policy.rules.denies_always(operation) {
+        return Err(by_rule(policy, operation, rule));
+    }
+    if !policy.rules.may_allow(operation) && policy.mode == Mode::Enforce {
+        return Err(denial(policy, Reason::NotAllowed, operation_place(operation)));
+    }
+    Ok(())
+}
+
+/// Judges an action. Who asks decides which policy this is; within a policy all subjects are alike.
+pub fn judge(policy: &Policy, _subject: &Subject, action: Action, facts: &Facts) -> Verdict {
+    let operation = action.endpoint.operation;
+    if let Some(denial) = absolute(policy, &action, facts) {
+        return Verdict::Deny(denial);
+    }
+    let rule = policy.rules.allowing(&action, facts).cloned();
+    let unruled = rule.is_none().then(|| denial(policy, Reason::NotAllowed, operation_place(operation)));
+    let found = examine(&policy.create, &action, facts);
+    let first = unruled.or_else(|| first_finding(policy, found));
+    match (first, policy.mode) {
+        (None, _) => permit(policy, action, facts, rule, None),
+        (Some(denial), Mode::Enforce) => Verdict::Deny(denial),
+        (Some(denial), Mode::Warn | Mode::Observe) if denial.absolute => Verdict::Deny(denial),
+        (Some(denial), Mode::Warn | Mode::Observe) => permit(policy, action, facts, rule, Some(denial)),
+    }
+}
+
+/// Every check that an action runs through, for people who want to know all of it at once.
+pub fn explain(policy: &Policy, action: &Action, facts: &Facts) -> (Vec<Denial>, Examination) {
+    let found = examine(&policy.create, action, facts);
+    let mut denials: Vec<Denial> = absolute(policy, action, facts).into_iter().collect();
+    if policy.rules.allowing(action, facts).is_none() {
+        denials.push(denial(policy, Reason::NotAllowed, operation_place(action.endpoint.operation)));
+    }
+    denials.extend(found.findings.iter().map(|finding| denial(policy, finding.reason, finding.at.clone())));
+    (denials, found)
+}
+
+/// What no mode lets through: explicit denies and dockgate itself.
+fn absolute(policy: &Policy, action: &Action, facts: &Facts) -> Option<Denial> {
+    if let Some(rule) = policy.rules.denying(action, facts) {
+        return Some(by_rule(policy, action.endpoint.operation, rule));
+    }
+    if policy.create.level == Level::Unrestricted {
+        return None;
+    }
+    let at = checks::reaches_self(action, facts)?;
+    Some(Denial { absolute: true, ..denial(policy, Reason::SelfProtection, at) })
+}
+
+/// An absolute finding decides before others, so that no mode hides it behind a lesser one.
+fn first_finding(policy: &Policy, found: Examination) -> Option<Denial> {
+    let mut findings = found.findings;
+    findings.sort_by_key(|finding| !is_absolute(finding.reason));
+    findings.into_iter().next().map(|Finding { reason, at }| denial(policy, reason, at))
+}
+
+fn is_absolute(reason: Reason) -> bool {
+    matches!(reason, Reason::SocketMount | Reason::SelfProtection | Reason::DeniedByRule)
+}
+
+fn denial(policy: &Policy, reason: Reason, at: String) -> Denial {
+    Denial { reason, at, policy: policy.name.clone(), rule: None, absolute: is_absolute(reason) }
+}
+
+fn by_rule(policy: &Policy, operation: Operation, rule: &Arc<Rule>) -> Denial {
+    let rule = Some((rule.text.clone(), rule.origin.clone()));
+    Denial { rule, absolute: true, ..denial(policy, Reason::DeniedByRule, operation_place(operation)) }
+}
+
+/// An object that was looked up goes upstream by its full id: a name could point elsewhere a moment later.
+fn permit(policy: &Policy, mut action: Action, facts: &Facts, rule: Option<Arc<Rule>>, would_deny: Option<Denial>) -> Verdict {
+    if let (Some(id), Some(name)) = (facts.pinned_id(&action), action.endpoint.names.first_mut()) {
+        *name = id;
+    }
+    Verdict::Allow(Permit::new(action, rule, would_deny, policy.mode))
+}

@@ -1,0 +1,26 @@
+//! Who asks.
+//! Knows nothing of how that was found out.
+
+use std::net::SocketAddr;
+
+/// The client of a request, as far as the door can tell.
+#[derive(Debug, Clone, Default)]
+pub struct Subject {
+    /// The door it came through, as written in the configuration.
+    pub door: String,
+    /// The peer of a unix socket; `None` where the kernel gave nothing or another namespace's ids.
+    pub peer: Option<Peer>,
+    /// The address of a TCP peer.
+    pub address: Option<SocketAddr>,
+}
+
+/// The credentials of a unix-socket peer at the time it connected (`SO_PEERCRED`).
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    /// User id.
+    pub uid: u32,
+    /// Primary group id.
+    pub gid: u32,
+    /// Process id, where it is in our namespace.
+    pub pid: Option<i32>,
+}

@@ -1,0 +1,195 @@
+//! Doors: listeners with an owner, a mode and a policy, and what they refuse by themselves.
+//! Knows nothing of requests beyond Host and browser headers.
+
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use socket2::{Domain, SockAddr, Socket, Type};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use crate::config::{Cidr, Door, Listen};
+use crate::docker::{Fault, FaultKind, Head};
+use crate::policy::subject::Peer;
+use crate::policy::{Policy, Subject};
+
+/// Connections that wait for an accept.
+const BACKLOG: i32 = 1024;
+/// The uid that the kernel shows for users of other namespaces.
+const OVERFLOW_UID: u32 = 65534;
+
+/// What every request through a door is held against.
+#[derive(Debug)]
+pub struct DoorState {
+    /// The URL, as it stands in records.
+    pub name: String,
+    /// The policy.
+    pub policy: Arc<Policy>,
+    tcp: bool,
+    hosts: Vec<String>,
+    allow_from: Vec<Cidr>,
+}
+
+impl DoorState {
+    /// The state of a configured door.
+    pub fn new(door: &Door, policy: Arc<Policy>) -> Self {
+        Self {
+            name: door.listen.to_string(),
+            policy,
+            tcp: matches!(door.listen, Listen::Tcp(_)),
+            hosts: door.hosts.clone(),
+            allow_from: door.allow_from.clone(),
+        }
+    }
+
+    /// What a TCP door refuses whatever the policy: strange addresses, browsers, and names that DNS rebinding would bring.
+    ///
+    /// # Errors
+    /// The fault.
+    pub fn admits(&self, subject: &Subject, head: &Head) -> Result<(), Fault> {
+        if !self.tcp {
+            return Ok(());
+        }
+        let known = subject.address.is_some_and(|address| self.allow_from.iter().any(|range| range.contains(address.ip())));
+        if !self.allow_from.is_empty() && !known {
+            return Err(Fault::new(FaultKind::ForeignAddress, ""));
+        }
+        if head.browser {
+            return Err(Fault::new(FaultKind::Browser, ""));
+        }
+        match head.host.as_deref() {
+            Some(host) if !self.serves(host) => Err(Fault::new(FaultKind::ForeignHost, "host")),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Addresses and names without a dot cannot be rebound by somebody else's DNS.
+    fn serves(&self, host: &str) -> bool {
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+            Some(_) | None => host,
+        };
+        let address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+        address || !name.contains('.') || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
+    }
+}
+
+/// A door that listens.
+pub struct Bound {
+    /// Its state.
+    pub state: Arc<DoorState>,
+    listener: Listener,
+    _file: Option<SocketFile>,
+}
+
+enum Listener {
+    Unix(UnixListener),
+    Tcp(TcpListener),
+}
+
+/// A connection and who made it.
+pub enum Accepted {
+    /// On a unix socket.
+    Unix(UnixStream, Subject),
+    /// On TCP.
+    Tcp(TcpStream, Subject),
+}
+
+/// Removes the socket when the door closes.
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _already_removed = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Bound {
+    /// Binds a door. A unix socket gets owner and mode before it listens, so that there is no moment in which others may connect.
+    ///
+    /// # Errors
+    /// Where another process serves it, the path is no socket, or the system refuses.
+    pub fn bind(door: &Door, policy: Arc<Policy>) -> io::Result<Self> {
+        let state = Arc::new(DoorState::new(door, policy));
+        match &door.listen {
+            Listen::Unix(path) => {
+                let listener = Listener::Unix(bind_unix(path, door)?);
+                Ok(Self { state, listener, _file: Some(SocketFile(path.clone())) })
+            }
+            Listen::Tcp(address) => {
+                let socket = Socket::new(Domain::for_address(*address), Type::STREAM, None)?;
+                socket.set_reuse_address(true)?;
+                socket.bind(&SockAddr::from(*address))?;
+                socket.listen(BACKLOG)?;
+                socket.set_nonblocking(true)?;
+                Ok(Self { state, listener: Listener::Tcp(TcpListener::from_std(socket.into())?), _file: None })
+            }
+        }
+    }
+
+    /// The address of a TCP door, which differs from the configured one where port 0 was asked for.
+    pub fn local_address(&self) -> Option<std::net::SocketAddr> {
+        match &self.listener {
+            Listener::Unix(_) => None,
+            Listener::Tcp(listener) => listener.local_addr().ok(),
+        }
+    }
+
+    /// The next connection.
+    ///
+    /// # Errors
+    /// The system's; the caller waits a moment where descriptors have run out.
+    pub async fn accept(&self) -> io::Result<Accepted> {
+        match &self.listener {
+            Listener::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                let subject = Subject { door: self.state.name.clone(), peer: peer(&stream), address: None };
+                Ok(Accepted::Unix(stream, subject))
+            }
+            Listener::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok(Accepted::Tcp(stream, Subject { door: self.state.name.clone(), peer: None, address: Some(address) }))
+            }
+        }
+    }
+}
+
+/// Ids of another namespace name nobody here: pid 0, or the overflow uid.
+fn peer(stream: &UnixStream) -> Option<Peer> {
+    let credentials = stream.peer_cred().ok()?;
+    let pid = credentials.pid();
+    let known = pid != Some(0) && credentials.uid() != OVERFLOW_UID;
+    known.then(|| Peer { uid: credentials.uid(), gid: credentials.gid(), pid })
+}
+
+fn bind_unix(path: &Path, door: &Door) -> io::Result<UnixListener> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    remove_stale(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    if door.owner.is_some() || door.group.is_some() {
+        chown(path, door.owner, door.group)?;
+    }
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(door.mode))?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    UnixListener::from_std(socket.into())
+}
+
+/// A socket that nobody serves is left over from a crash; anything else at the path is not ours to remove.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let Ok(meta) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    if !meta.file_type().is_socket() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the path exists and is no socket"));
+    }
+    if StdUnixStream::connect(path).is_ok() {
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process serves this socket"));
+    }
+    std::fs::remove_file(path)
+}

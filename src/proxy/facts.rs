@@ -1,0 +1,52 @@
+//! Fetches the facts that the judge asks for.
+//! Knows nothing of what they are for.
+
+use http_body_util::{BodyExt, Limited};
+
+use crate::docker::{Action, Value, json};
+use crate::policy::{Facts, Need, Own, Policy, next_need};
+
+use super::refuse::Refusal;
+use super::upstream::{Exchange, Upstream};
+
+/// The largest answer that is read as a fact.
+const MAX_FACT: usize = 8 << 20;
+
+/// All facts that an action needs. A 404 of the engine about the object is relayed as its own answer.
+///
+/// # Errors
+/// The engine's refusals, and [`Refusal::Upstream`] where it does not answer.
+pub async fn gather(upstream: &Upstream, policy: &Policy, action: &Action, own: &Own) -> Result<Facts, Refusal> {
+    let mut facts = Facts::new(own.clone());
+    while let Some(need) = next_need(policy, action, &facts) {
+        let value = fetch(upstream, &need).await?;
+        facts.insert(need, value);
+    }
+    Ok(facts)
+}
+
+/// One fact.
+///
+/// # Errors
+/// As [`gather`].
+pub async fn fetch(upstream: &Upstream, need: &Need) -> Result<Value, Refusal> {
+    let target = match need {
+        Need::Container(name) => format!("/containers/{name}/json"),
+        Need::Exec(name) => format!("/exec/{name}/json"),
+        Need::Network(name) => format!("/networks/{name}"),
+        Need::Volume(name) => format!("/volumes/{name}"),
+        Need::Image(name) => format!("/images/{name}/json"),
+        Need::Info => "/info".to_owned(),
+    };
+    let Exchange { reply, lease } = upstream.get(&target).await.map_err(|error| {
+        tracing::warn!(%error, "the engine cannot be asked");
+        Refusal::Upstream
+    })?;
+    let status = reply.status();
+    let body = Limited::new(reply.into_body(), MAX_FACT).collect().await.map_err(|_| Refusal::Upstream)?.to_bytes();
+    lease.give_back();
+    if !status.is_success() {
+        return Err(Refusal::Engine(status, body.to_vec()));
+    }
+    json::read_trusted(&body).map_err(|_| Refusal::Upstream)
+}

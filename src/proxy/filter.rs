@@ -1,0 +1,129 @@
+//! The few replies that are changed on the way: versions are capped, warnings are added.
+//! Knows nothing of why a warning is given.
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use http_body_util::{BodyExt, Limited};
+
+use crate::docker::json::{self, Value};
+use crate::docker::{ApiVersion, Operation};
+use crate::policy::{Denial, Permit};
+
+use super::refuse::Refusal;
+
+/// The largest reply that is read whole to be changed.
+const MAX_REPLY: usize = 1 << 20;
+
+/// What is done to a reply's body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BodyFilter {
+    /// Nothing: it is relayed piece by piece.
+    Relay,
+    /// `ApiVersion` is capped, so that clients negotiate down to what the tables describe.
+    CapVersion,
+    /// A warning joins the daemon's own, where docker prints them.
+    Warn(String),
+}
+
+/// The filter for the reply to a permit.
+pub fn body_filter(permit: &Permit) -> BodyFilter {
+    match (permit.action().endpoint.operation, &permit.would_deny) {
+        (Operation::SystemVersion, _) => BodyFilter::CapVersion,
+        (Operation::ContainerCreate | Operation::ContainerUpdate | Operation::ServiceCreate | Operation::ServiceUpdate, Some(denial)) if permit.warns() => {
+            BodyFilter::Warn(warning(denial))
+        }
+        _ => BodyFilter::Relay,
+    }
+}
+
+fn warning(denial: &Denial) -> String {
+    format!("{} (not enforced)", denial.message())
+}
+
+/// End-to-end headers only (RFC 9110 §7.6.1), and `Api-Version` capped.
+pub fn headers(from: &HeaderMap) -> HeaderMap {
+    const HOP: [&str; 7] = ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "content-length"];
+    let mut out = HeaderMap::with_capacity(from.len());
+    for (name, value) in from {
+        if !HOP.contains(&name.as_str()) && name != "dockgate-ref" {
+            out.append(name.clone(), value.clone());
+        }
+    }
+    if let Some(capped) = out.get("api-version").and_then(|value| value.to_str().ok()).and_then(capped) {
+        if let Ok(value) = HeaderValue::from_str(&capped) {
+            out.insert(HeaderName::from_static("api-version"), value);
+        }
+    }
+    out
+}
+
+/// The newest version of the tables, where the engine's is newer.
+fn capped(version: &str) -> Option<String> {
+    let minor: u32 = version.strip_prefix("1.")?.parse().ok()?;
+    let newest = ApiVersion::NEWEST.to_string();
+    let known: u32 = newest.strip_prefix("1.")?.parse().ok()?;
+    (minor > known).then_some(newest)
+}
+
+/// Reads a body whole and changes it; a body that is no JSON object passes as it is.
+///
+/// # Errors
+/// Where the engine breaks off or sends more than a reply of this kind can hold.
+pub async fn whole(body: Incoming, filter: &BodyFilter, headers: &mut HeaderMap) -> Result<Bytes, Refusal> {
+    let bytes = Limited::new(body, MAX_REPLY).collect().await.map_err(|_| Refusal::Upstream)?.to_bytes();
+    headers.remove(CONTENT_LENGTH);
+    let Ok(mut value) = json::read_trusted(&bytes) else { return Ok(bytes) };
+    let changed = match filter {
+        BodyFilter::Relay => false,
+        BodyFilter::CapVersion => cap_versions(&mut value),
+        BodyFilter::Warn(warning) => add_warning(&mut value, warning),
+    };
+    Ok(if changed { Bytes::from(value.encode()) } else { bytes })
+}
+
+/// `ApiVersion` stands at the top and in each component's details.
+fn cap_versions(value: &mut Value) -> bool {
+    match value {
+        Value::Object(members) => members.iter_mut().fold(false, |changed, (key, member)| {
+            let newest = (key == "ApiVersion").then(|| member.as_text().and_then(capped)).flatten();
+            let here = newest.map(|newest| *member = Value::Text(newest)).is_some();
+            cap_versions(member) || here || changed
+        }),
+        Value::List(items) => items.iter_mut().fold(false, |changed, item| cap_versions(item) || changed),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => false,
+    }
+}
+
+fn add_warning(value: &mut Value, warning: &str) -> bool {
+    let Value::Object(members) = value else { return false };
+    let text = Value::Text(warning.to_owned());
+    match members.iter_mut().find(|(key, _)| key == "Warnings") {
+        Some((_, Value::List(warnings))) => warnings.push(text),
+        Some((_, other)) => *other = Value::List(vec![text]),
+        None => members.push(("Warnings".into(), Value::List(vec![text]))),
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caps_versions_above_the_tables_everywhere() {
+        let mut value = json::read(br#"{"ApiVersion":"1.99","Components":[{"Details":{"ApiVersion":"1.99"}},{"Details":{"ApiVersion":"1.44"}}]}"#).unwrap();
+        assert!(cap_versions(&mut value));
+        assert_eq!(value.encode(), r#"{"ApiVersion":"1.56","Components":[{"Details":{"ApiVersion":"1.56"}},{"Details":{"ApiVersion":"1.44"}}]}"#);
+        assert_eq!(capped("1.44"), None);
+    }
+
+    #[test]
+    fn adds_a_warning_to_what_the_engine_said() {
+        for (reply, expected) in [(r#"{"Id":"a","Warnings":[]}"#, r#"{"Id":"a","Warnings":["w"]}"#), (r#"{"Id":"a","Warnings":null}"#, r#"{"Id":"a","Warnings":["w"]}"#)] {
+            let mut value = json::read(reply.as_bytes()).unwrap();
+            assert!(add_warning(&mut value, "w"));
+            assert_eq!(value.encode(), expected);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The client's side of a connection, read: heads and bodies out of one bounded buffer.
+//! Knows nothing of what a request means.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::docker::chunked::{BodyDecoder, Piece};
+use crate::docker::fault::{Fault, FaultKind};
+use crate::docker::head::{Framing, Head, MAX_HEAD};
+
+/// How much one read may add.
+const READ: usize = 16 * 1024;
+/// How much may wait in the buffer while nobody takes it.
+const MAX_AHEAD: usize = 64 * 1024;
+
+/// The reading half of a client's connection.
+pub struct Input<R> {
+    reader: R,
+    buffer: BytesMut,
+    body: BodyDecoder,
+}
+
+/// Deadlines of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// From the first byte of a head to its end.
+    pub head: Duration,
+    /// For a body that is read whole.
+    pub body: Duration,
+    /// Between two requests.
+    pub idle: Duration,
+}
+
+impl<R: AsyncRead + Unpin> Input<R> {
+    /// Reads from a fresh connection.
+    pub fn new(reader: R) -> Self {
+        Self { reader, buffer: BytesMut::new(), body: BodyDecoder::new(Framing::None) }
+    }
+
+    /// The next head; `None` where the client closed, or stayed idle, between two requests.
+    ///
+    /// # Errors
+    /// The head's faults, and [`FaultKind::HeadTimeout`] for one that does not end in time.
+    pub async fn head(&mut self, deadlines: &Deadlines) -> Result<Option<Head>, Fault> {
+        if self.buffer.is_empty() && !timeout(deadlines.idle, self.fill()).await.unwrap_or(false) {
+            return Ok(None);
+        }
+        match timeout(deadlines.head, self.whole_head()).await {
+            Ok(head) => head,
+            Err(_elapsed) => Err(Fault::new(FaultKind::HeadTimeout, "")),
+        }
+    }
+
+    async fn whole_head(&mut self) -> Result<Option<Head>, Fault> {
+        loop {
+            if let Some((head, length)) = Head::parse(&self.buffer)? {
+                let _head_bytes = self.buffer.split_to(length);
+                self.body = BodyDecoder::new(head.framing);
+                return Ok(Some(head));
+            }
+            if self.buffer.len() > MAX_HEAD {
+                return Err(Fault::new(FaultKind::HeadTooLarge, ""));
+            }
+            if !self.fill().await {
+                return if self.buffer.is_empty() { Ok(None) } else { Err(Fault::new(FaultKind::MalformedHead, "")) };
+            }
+        }
+    }
+
+    /// The whole body, up to a limit.
+    ///
+    /// # Errors
+    /// [`FaultKind::BodyTooLarge`], [`FaultKind::BodyTimeout`], [`FaultKind::BodyIncomplete`] and [`FaultKind::BadChunk`].
+    pub async fn whole_body(&mut self, limit: usize, deadlines: &Deadlines) -> Result<Bytes, Fault> {
+        let reading = async {
+            let mut whole = BytesMut::new();
+            while let Some(piece) = self.piece().await? {
+                if whole.len() + piece.len() > limit {
+                    return Err(Fault::new(FaultKind::BodyTooLarge, ""));
+                }
+                whole.extend_from_slice(&piece);
+            }
+            Ok(whole.freeze())
+        };
+        timeout(deadlines.body, reading).await.unwrap_or(Err(Fault::new(FaultKind::BodyTimeout, "")))
+    }
+
+    /// The next piece of the body; `None` at its end.
+    async fn piece(&mut self) -> Result<Option<Bytes>, Fault> {
+        loop {
+            match self.body.next(&mut self.buffer).map_err(|kind| Fault::new(kind, ""))? {
+                Piece::Data(data) => return Ok(Some(data)),
+                Piece::End => return Ok(None),
+                Piece::Pending => {
+                    if !self.fill().await {
+                        return Err(Fault::new(FaultKind::BodyIncomplete, ""));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends the body on as it comes; dropping the sender ends it, an error in it aborts the request upstream.
+    /// Returns the bytes that went, where the body ended well.
+    pub async fn pump(&mut self, to: mpsc::Sender<Result<Bytes, Fault>>) -> Option<u64> {
+        let mut sent = 0;
+        loop {
+            match self.piece().await {
+                Ok(Some(piece)) => {
+                    sent += piece.len() as u64;
+                    to.send(Ok(piece)).await.ok()?;
+                }
+                Ok(None) => return Some(sent),
+                Err(fault) => {
+                    let _upstream_gone = to.send(Err(fault)).await;
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Resolves when the client closes its side; bytes of a next request stay in the buffer, and where they fill it
+    /// nothing more is watched.
+    pub async fn closed(&mut self) {
+        while self.buffer.len() < MAX_AHEAD {
+            if !self.fill().await {
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+
+    /// True where the body of the current request has been read to its end.
+    pub fn body_ended(&self) -> bool {
+        self.body.ended()
+    }
+
+    /// Reads and forgets what the client still sends, so that it can read the answer before the connection closes.
+    pub async fn discard(&mut self, limit: usize, patience: Duration) {
+        let mut left = limit;
+        let reading = async {
+            while left > 0 {
+                self.buffer.clear();
+                if !self.fill().await {
+                    return;
+                }
+                left = left.saturating_sub(self.buffer.len());
+            }
+        };
+        let _elapsed = timeout(patience, reading).await;
+    }
+
+    /// The reader and what was read ahead, for a tunnel.
+    pub fn parts(&mut self) -> (&mut R, BytesMut) {
+        (&mut self.reader, std::mem::take(&mut self.buffer))
+    }
+
+    /// Reads once; false at the end of the stream or where it broke.
+    async fn fill(&mut self) -> bool {
+        self.buffer.reserve(READ);
+        self.reader.read_buf(&mut self.buffer).await.is_ok_and(|read| read > 0)
+    }
+}

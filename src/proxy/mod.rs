@@ -1,0 +1,20 @@
+//! The async shell: doors and their reader, the pipeline, the upstream, relays and tunnels.
+//! Knows nothing of configuration syntax; it decides nothing that the judge decides.
+
+pub mod door;
+mod facts;
+mod filter;
+mod input;
+mod output;
+mod own;
+mod pipeline;
+pub mod refuse;
+mod relay;
+pub mod serve;
+mod tunnel;
+pub mod upstream;
+
+pub use door::{Bound, DoorState};
+pub use pipeline::Gate;
+pub use serve::run;
+pub use upstream::Upstream;

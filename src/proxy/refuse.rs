@@ -1,0 +1,212 @@
+//! What a client gets instead of a reply: status numbers and all wording about requests that cannot be judged.
+//! Knows nothing of policies beyond the message of a denial.
+
+use std::borrow::Cow;
+
+use hyper::StatusCode;
+
+use crate::audit::TrailError;
+use crate::docker::{ApiVersion, Fault, FaultKind};
+use crate::policy::Denial;
+
+/// Why a request is not answered by the engine.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It is no request that can be judged.
+    Fault(Fault),
+    /// The policy denies it.
+    Denied(Denial),
+    /// The engine's own answer to the look-up of the object: relayed as it is.
+    Engine(StatusCode, Vec<u8>),
+    /// The engine cannot be reached or does not answer.
+    Upstream,
+    /// The trail does not take the intent.
+    Trail(TrailError),
+    /// Too many connections.
+    Overload,
+    /// The client went away.
+    ClientGone,
+    /// dockgate is stopping.
+    Stopping,
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+impl From<TrailError> for Refusal {
+    fn from(error: TrailError) -> Self {
+        Self::Trail(error)
+    }
+}
+
+impl Refusal {
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Fault(fault) => fault_status(fault.kind),
+            Self::Denied(_) => StatusCode::FORBIDDEN,
+            Self::Engine(status, _) => *status,
+            Self::Upstream => StatusCode::BAD_GATEWAY,
+            Self::Trail(_) | Self::Overload | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ClientGone => StatusCode::REQUEST_TIMEOUT,
+        }
+    }
+
+    /// The reason code for the record.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Fault(fault) => fault.kind.code(),
+            Self::Denied(denial) => denial.reason.code(),
+            Self::Engine(..) => "engine-answer",
+            Self::Upstream => "no-upstream",
+            Self::Trail(_) => "trail",
+            Self::Overload => "overload",
+            Self::ClientGone => "client-gone",
+            Self::Stopping => "stopping",
+        }
+    }
+
+    /// The JSON body, which the docker CLI prints as `Error response from daemon: …`.
+    pub fn body(&self, reference: &str) -> Vec<u8> {
+        let text = match self {
+            Self::Engine(_, body) => return body.clone(),
+            Self::Denied(denial) => Cow::Owned(denial.message()),
+            Self::Fault(fault) => Cow::Owned(fault_message(fault)),
+            Self::Upstream => Cow::Borrowed("dockgate: the engine cannot be reached [no-upstream]"),
+            Self::Trail(_) => Cow::Borrowed("dockgate: the audit trail cannot be written, so nothing is changed [trail]"),
+            Self::Overload => Cow::Borrowed("dockgate: too many connections [overload]"),
+            Self::Stopping => Cow::Borrowed("dockgate: stopping [stopping]"),
+            Self::ClientGone => Cow::Borrowed("dockgate: the client closed the connection [client-gone]"),
+        };
+        serde_json::json!({ "message": format!("{text} (ref {reference})") }).to_string().into_bytes()
+    }
+}
+
+fn fault_status(kind: FaultKind) -> StatusCode {
+    use FaultKind as K;
+    match kind {
+        K::UnknownEndpoint
+        | K::UnknownQueryKey
+        | K::DuplicateKey
+        | K::UnknownField
+        | K::BodyNotUnderstood
+        | K::ForeignHost
+        | K::ForeignAddress
+        | K::Browser => StatusCode::FORBIDDEN,
+        K::FormBody | K::ContentEncoding | K::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        K::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        K::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        K::HeadTimeout | K::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+        K::Expectation => StatusCode::EXPECTATION_FAILED,
+        K::MalformedHead
+        | K::HttpVersion
+        | K::Http2
+        | K::UnknownMethod
+        | K::TargetForm
+        | K::BadPath
+        | K::BadApiVersion
+        | K::ApiVersionTooOld
+        | K::ApiVersionTooNew
+        | K::RepeatedHeader
+        | K::BadHost
+        | K::BadContentLength
+        | K::LengthAndEncoding
+        | K::TransferEncoding
+        | K::BadUpgrade
+        | K::BadChunk
+        | K::BadQuery
+        | K::BadQueryValue
+        | K::BadName
+        | K::BadReference
+        | K::BodyIncomplete
+        | K::BodyMissing
+        | K::BodyUnexpected
+        | K::BadJson
+        | K::JsonTooDeep
+        | K::WrongType
+        | K::BadRegistryAuth => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn fault_message(fault: &Fault) -> String {
+    let place = if fault.at.is_empty() { String::new() } else { format!("`{}` ", shown(&fault.at)) };
+    format!("dockgate: refused [{}]: {place}{}", fault.kind.code(), fault_sentence(fault.kind))
+}
+
+/// Places can hold client text; control characters have no business in an error message.
+fn shown(text: &str) -> String {
+    text.chars().take(200).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+fn fault_sentence(kind: FaultKind) -> Cow<'static, str> {
+    use FaultKind as K;
+    let (oldest, newest) = (ApiVersion::OLDEST, ApiVersion::NEWEST);
+    Cow::Borrowed(match kind {
+        K::MalformedHead => "the request's head is malformed",
+        K::HeadTooLarge => "the request's head is too large",
+        K::HeadTimeout => "the request's head did not come in time",
+        K::HttpVersion => "only HTTP/1.0 and HTTP/1.1 are spoken here",
+        K::Http2 => "HTTP/2 and BuildKit's sessions cannot be inspected; build with DOCKER_BUILDKIT=0",
+        K::UnknownMethod => "no operation of the API has this method",
+        K::TargetForm => "the request target must be an absolute path without a fragment",
+        K::BadPath => "the path has empty, dot or wrongly encoded segments",
+        K::BadApiVersion => "the API version must be written v1.NN",
+        K::ApiVersionTooOld => return Cow::Owned(format!("this API version is older than {oldest}, the oldest that is served")),
+        K::ApiVersionTooNew => return Cow::Owned(format!("this API version is newer than {newest}, the newest that is understood; set DOCKER_API_VERSION={newest}")),
+        K::RepeatedHeader => "this header may stand once only",
+        K::BadHost => "the Host header is malformed",
+        K::ForeignHost => "this host name is not served here",
+        K::ForeignAddress => "this address is not served here",
+        K::Browser => "requests from browsers are not served here",
+        K::FormBody => "form bodies are never accepted",
+        K::ContentEncoding => "encoded bodies are never accepted",
+        K::ContentType => "the body must be application/json",
+        K::BadContentLength => "the Content-Length is malformed",
+        K::LengthAndEncoding => "Content-Length and Transfer-Encoding exclude each other",
+        K::TransferEncoding => "the only transfer encoding is chunked, with HTTP/1.1",
+        K::Expectation => "the only expectation is 100-continue, with a body",
+        K::BadUpgrade => "the operation needs a complete websocket handshake",
+        K::BadChunk => "the chunked body is malformed",
+        K::UnknownEndpoint => "this is no operation of the Engine API",
+        K::BadQuery => "the query is malformed",
+        K::UnknownQueryKey => "the operation has no such query key",
+        K::BadQueryValue => "the query value has the wrong type",
+        K::DuplicateKey => "this key stands twice",
+        K::BadName => "this is no name that an engine gives",
+        K::BadReference => "this is no image reference",
+        K::BodyTooLarge => "the body is too large to be inspected",
+        K::BodyTimeout => "the body did not come in time",
+        K::BodyIncomplete => "the body ended early",
+        K::BodyMissing => "the operation needs a JSON body",
+        K::BodyUnexpected => "the operation takes no body",
+        K::BodyNotUnderstood => "this operation's body is not understood yet, so it is never forwarded",
+        K::BadJson => "this is not exactly one JSON value",
+        K::JsonTooDeep => "the JSON is nested too deep or has too many parts",
+        K::UnknownField => "the Engine API has no such field",
+        K::WrongType => "the value has the wrong type",
+        K::BadRegistryAuth => "the registry credentials are not JSON in base64",
+    })
+}
+
+/// The one line that the operator's log gets for a denial, with advice.
+pub fn operator_line(refusal: &Refusal) -> Option<String> {
+    match refusal {
+        Refusal::Denied(denial) => Some(format!("{}; {}", denial.message(), denial.advice())),
+        Refusal::Fault(_)
+        | Refusal::Engine(..)
+        | Refusal::Upstream
+        | Refusal::Trail(_)
+        | Refusal::Overload
+        | Refusal::ClientGone
+        | Refusal::Stopping => None,
+    }
+}

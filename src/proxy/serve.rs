@@ -1,0 +1,171 @@
+//! Runs all doors until it is told to stop, then drains.
+//! Knows nothing of signals and of where the configuration came from.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::audit::{Ended, Record, Trail};
+use crate::config::{Config, Listen};
+use crate::policy::Subject;
+
+use super::door::{Accepted, Bound, DoorState};
+use super::input::Deadlines;
+use super::output::{Output, ReplyFraming, ReplyHead};
+use super::own::OwnSearch;
+use super::pipeline::{self, Gate};
+use super::refuse::Refusal;
+use super::upstream::{Address, Upstream};
+
+/// How long the accept loop waits when descriptors have run out.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// Doors that are bound, with everything they share.
+pub struct Server {
+    gate: Arc<Gate>,
+    doors: Vec<Bound>,
+    stop: watch::Sender<bool>,
+    places: Arc<Semaphore>,
+    drain: Duration,
+}
+
+impl Server {
+    /// Binds every door of a configuration.
+    ///
+    /// # Errors
+    /// The first door that cannot be bound, with its URL in the message.
+    pub fn bind(config: &Config, upstream: Upstream, trail: Trail) -> io::Result<Self> {
+        let (stop, stopping) = watch::channel(false);
+        let limits = config.limits;
+        let mut doors = Vec::new();
+        for door in &config.doors {
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("door `{}`: {error}", door.listen));
+            let policy = config.policy(&door.policy).ok_or_else(|| io::Error::other(format!("no policy `{}`", door.policy)))?;
+            doors.push(Bound::bind(door, policy).map_err(named)?);
+        }
+        let gate = Gate {
+            own: OwnSearch::new(protected(config, &upstream)),
+            upstream,
+            trail,
+            deadlines: Deadlines { head: limits.head_timeout, body: limits.body_timeout, idle: limits.idle_timeout },
+            max_json: limits.max_json_body,
+            stopping,
+        };
+        Ok(Self { gate: Arc::new(gate), doors, stop, places: Arc::new(Semaphore::new(limits.connections)), drain: limits.drain })
+    }
+
+    /// The doors, as they listen.
+    pub fn doors(&self) -> &[Bound] {
+        &self.doors
+    }
+
+    /// Serves until `shutdown` resolves, then lets open requests finish for the drain time and closes the rest.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { gate, doors, stop, places, drain } = self;
+        let mut connections = JoinSet::new();
+        let mut accepting = JoinSet::new();
+        let (arrived, mut arrivals) = tokio::sync::mpsc::channel(64);
+        for door in doors {
+            let arrived = arrived.clone();
+            accepting.spawn(async move {
+                while arrived.send((accept(&door).await, Arc::clone(&door.state))).await.is_ok() {}
+            });
+        }
+        tokio::pin!(shutdown);
+        loop {
+            tokio::select! {
+                Some((accepted, door)) = arrivals.recv() => {
+                    connections.spawn(connection(Arc::clone(&gate), door, accepted, Arc::clone(&places)));
+                }
+                Some(_) = connections.join_next() => {}
+                () = &mut shutdown => break,
+            }
+        }
+        accepting.shutdown().await; // closes the doors and removes their sockets
+        stop.send_replace(true);
+        let finished = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(drain, finished).await.is_err() {
+            tracing::info!(open = connections.len(), "the drain time is over; open connections are closed");
+            connections.shutdown().await;
+        }
+        let _logged_by_the_writer = gate.trail.flush().await;
+    }
+}
+
+/// Binds and runs; for callers that need nothing in between.
+///
+/// # Errors
+/// As [`Server::bind`].
+pub async fn run(config: &Config, upstream: Upstream, trail: Trail, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    Server::bind(config, upstream, trail)?.run(shutdown).await;
+    Ok(())
+}
+
+async fn accept(door: &Bound) -> Accepted {
+    loop {
+        match door.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) => {
+                tracing::warn!(%error, door = door.state.name, "cannot accept");
+                tokio::time::sleep(BREATH).await;
+            }
+        }
+    }
+}
+
+async fn connection(gate: Arc<Gate>, door: Arc<DoorState>, accepted: Accepted, places: Arc<Semaphore>) {
+    let place = places.try_acquire();
+    match accepted {
+        Accepted::Unix(mut stream, subject) => {
+            let (reader, writer) = stream.split();
+            match place {
+                Ok(_place) => pipeline::serve(&gate, &door, &subject, reader, writer).await,
+                Err(_) => overloaded(&gate, &door, &subject, writer).await,
+            }
+        }
+        Accepted::Tcp(mut stream, subject) => {
+            let (reader, writer) = stream.split();
+            match place {
+                Ok(_place) => pipeline::serve(&gate, &door, &subject, reader, writer).await,
+                Err(_) => overloaded(&gate, &door, &subject, writer).await,
+            }
+        }
+    }
+}
+
+/// One connection too many still gets an answer and a record.
+async fn overloaded<W: tokio::io::AsyncWrite + Unpin>(gate: &Gate, door: &DoorState, subject: &Subject, writer: W) {
+    let mut record = Record::begin(&gate.trail, subject, &door.policy.name, door.policy.mode);
+    let refusal = Refusal::Overload;
+    record.refused(refusal.code());
+    record.status(refusal.status().as_u16());
+    let reference = record.id().to_owned();
+    let body = refusal.body(&reference);
+    let headers = hyper::HeaderMap::new();
+    let framing = ReplyFraming::Length(body.len() as u64);
+    let head = ReplyHead { status: refusal.status(), headers: &headers, reference: &reference, framing, keep_alive: false };
+    let mut output = Output::new(writer);
+    let _client_gone = output.whole(&head, &body).await;
+    output.shutdown().await;
+    record.close(Ended::Refused).await;
+}
+
+/// The paths that no container may mount.
+fn protected(config: &Config, upstream: &Upstream) -> Vec<String> {
+    let mut paths = config.protected.clone();
+    let doors = config.doors.iter().filter_map(|door| match &door.listen {
+        Listen::Unix(path) => Some(path.clone()),
+        Listen::Tcp(_) => None,
+    });
+    let socket = match upstream.address() {
+        Address::Unix(path) => Some(path.clone()),
+        Address::Tcp(_) => None,
+    };
+    let files = doors.chain(socket).chain(config.path.clone()).chain(config.audit.file.clone());
+    paths.extend(files.map(|path| std::path::absolute(&path).unwrap_or(path).to_string_lossy().into_owned()));
+    paths
+}
