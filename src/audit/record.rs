@@ -207,7 +207,14 @@ impl Record {
         if let Some(denial) = &permit.would_deny {
             self.denial(denial, VerdictWord::WouldDeny);
         }
-        self.line.names = permit.action().endpoint.names.iter().map(|name| shown(name)).chain(self.line.names.drain(..).skip(permit.action().endpoint.names.len())).collect();
+        self.line.names = permit
+            .action()
+            .endpoint
+            .names
+            .iter()
+            .map(|name| shown(name))
+            .chain(self.line.names.drain(..).skip(permit.action().endpoint.names.len()))
+            .collect();
     }
 
     /// Notes why the policy denied it.
@@ -307,7 +314,8 @@ fn micros(since: Instant) -> u64 {
 
 /// Text of a client as it may stand in a log that is shown on terminals: cut, and without control or bidirectional characters.
 fn shown(text: &str) -> String {
-    let unsafe_char = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    let unsafe_char =
+        |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     let mut out: String = text.chars().take(MAX_TEXT).map(|c| if unsafe_char(c) { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(MAX_TEXT).is_some() {
         out.push('…');

@@ -284,12 +284,12 @@ fn expectation(expect: Option<&str>, framing: Framing, http: Http) -> Result<boo
 }
 
 fn essence(content_type: &str) -> String {
-    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    content_type.split(';').next().unwrap_or_default().trim_matches([' ', '\t']).to_ascii_lowercase()
 }
 
 fn upgrade(found: &Singles<'_>) -> Result<Option<Upgrade>, Fault> {
     let Some(wanted) = found.upgrade else { return Ok(None) };
-    let tokens: Vec<String> = wanted.split(',').map(|token| token.trim().to_ascii_lowercase()).collect();
+    let tokens: Vec<String> = wanted.split(',').map(|token| token.trim_matches([' ', '\t']).to_ascii_lowercase()).collect();
     if tokens.iter().any(|token| token.starts_with("h2")) {
         return Err(Fault::new(FaultKind::Http2, "upgrade"));
     }

@@ -206,10 +206,11 @@ impl Reader<'_> {
 
     fn value(&mut self, depth: usize) -> Read<Value> {
         self.nodes += 1;
-        if depth > MAX_DEPTH || self.nodes > self.max_nodes {
+        self.blank();
+        let deeper = matches!(self.peek(), Some(b'{' | b'[')) && depth >= MAX_DEPTH;
+        if deeper || self.nodes > self.max_nodes {
             return Err(FaultKind::JsonTooDeep);
         }
-        self.blank();
         match self.peek() {
             Some(b'{') => self.object(depth),
             Some(b'[') => self.list(depth),
@@ -391,7 +392,7 @@ mod tests {
     fn bounds_depth_and_size() {
         let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
         assert!(read(deep(MAX_DEPTH).as_bytes()).is_ok());
-        assert_eq!(read(deep(MAX_DEPTH + 2).as_bytes()), Err(FaultKind::JsonTooDeep));
+        assert_eq!(read(deep(MAX_DEPTH + 1).as_bytes()), Err(FaultKind::JsonTooDeep));
         assert_eq!(read("[".repeat(1_000_000).as_bytes()), Err(FaultKind::JsonTooDeep));
         let wide = format!("[{}1]", "1,".repeat(MAX_NODES));
         assert_eq!(read(wide.as_bytes()), Err(FaultKind::JsonTooDeep));

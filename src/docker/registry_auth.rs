@@ -56,10 +56,8 @@ fn value(header: &str, name: &str) -> Result<Option<Value>, Fault> {
         return Ok(None);
     }
     let bytes = URL.decode(header).or_else(|_| STANDARD.decode(header)).map_err(|_| Fault::new(FaultKind::BadRegistryAuth, name))?;
-    match json::read(&bytes).map_err(|kind| Fault::new(kind, name))? {
-        Value::Null => Ok(None),
-        value => Ok(Some(value)),
-    }
+    let value = json::read(&bytes).map_err(|kind| Fault::new(kind, name))?;
+    Ok(Some(value).filter(|value| *value != Value::Null))
 }
 
 /// The place inside a credential may be a registry's name, never a value.

@@ -2,7 +2,6 @@
 //! Knows nothing of rules and modes.
 
 use crate::docker::decode::{Place, typed};
-use crate::docker::operations::Row;
 use crate::docker::schema::{CONTAINER_CREATE, HOST_CONFIG, Schema, Type};
 use crate::docker::{Action, Class, Gate, Operation, Value};
 
@@ -54,7 +53,7 @@ pub enum Source {
 pub fn examine(create: &Create, action: &Action, facts: &Facts) -> Examination {
     let mut walk = Walk { create, facts, source: Source::Client, out: Examination::default(), prefix: "" };
     if create.level != Level::Unrestricted {
-        walk.query(action.row(), action);
+        walk.query(action);
         walk.body(action);
         walk.named_network(action);
         if judges_target(create, action.endpoint.operation) {
@@ -73,7 +72,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn query(&mut self, row: &'static Row, action: &Action) {
+    fn query(&mut self, action: &Action) {
         for (key, value) in &action.query {
             let place = format!("?{}", key.name);
             match key.class {
@@ -81,13 +80,11 @@ impl Walk<'_> {
                 Class::Refused if checks::empty_query(value) => {}
                 Class::Refused => self.find(Reason::RefusedField, place),
                 Class::Gated(gate) => {
-                    let text = Value::Text(value.clone());
                     let found = checks::query(gate, key.name, value, self.create, action).map(|reason| (reason, String::new()));
-                    self.settle(gate, place, found, &text);
+                    self.settle(gate, place, found);
                 }
             }
         }
-        debug_assert_eq!(row.operation, action.endpoint.operation);
     }
 
     fn body(&mut self, action: &Action) {
@@ -143,11 +140,11 @@ impl Walk<'_> {
     fn check(&mut self, gate: Gate, value: &Value, parent: &Value, place: &Place<'_>) {
         let context = Context { create: self.create, facts: self.facts, source: self.source, parent };
         let found = checks::body(gate, &context, value, &place.to_string());
-        self.settle(gate, place.to_string(), found, value);
+        self.settle(gate, place.to_string(), found);
     }
 
     /// A check answers with a reason and the rest of the place (`[0].Source`), or with nothing.
-    fn settle(&mut self, gate: Gate, place: String, found: Option<(Reason, String)>, _value: &Value) {
+    fn settle(&mut self, gate: Gate, place: String, found: Option<(Reason, String)>) {
         match found {
             Some((reason, rest)) => self.find(reason, format!("{place}{rest}")),
             None => self.out.passed.push(Passed { gate, at: format!("{}{place}", self.prefix) }),
@@ -163,7 +160,7 @@ impl Walk<'_> {
         if action.endpoint.operation == Operation::NetworkConnect {
             let name = action.endpoint.name().unwrap_or_default();
             let found = checks::network_name(self.create, name).map(|reason| (reason, String::new()));
-            self.settle(Gate::Network, format!("network `{name}`"), found, &Value::Null);
+            self.settle(Gate::Network, format!("network `{name}`"), found);
         }
     }
 

@@ -1,7 +1,6 @@
 //! What the engine says about the objects that an action names, fetched before it is judged.
 //! Knows nothing of how facts are fetched; a fact that is missing means deny.
 
-use crate::docker::operations::Kind;
 use crate::docker::{Action, Operation, Value};
 
 use super::create::{Level, Targets};
@@ -61,7 +60,7 @@ impl Facts {
 
     /// The container that an action acts on, by itself or through an exec.
     pub fn target(&self, action: &Action) -> Option<&Value> {
-        let (Some(need), _) = target_need(action, self) else { return None };
+        let need = target_need(action, self)?;
         self.get(&need).filter(|_| matches!(need, Need::Container(_)))
     }
 
@@ -96,19 +95,14 @@ impl Facts {
 pub fn next_need(policy: &Policy, action: &Action, facts: &Facts) -> Option<Need> {
     let missing = |need: Need| facts.get(&need).is_none().then_some(need);
     let operation = action.endpoint.operation;
-    if policy.rules.asks_for_id(operation) {
-        if let Some(need) = object_need(action).and_then(missing) {
-            return Some(need);
-        }
-    }
-    if needs_target(policy, operation, facts) {
-        let (need, _) = target_need(action, facts);
-        if let Some(need) = need.and_then(missing) {
-            return Some(need);
-        }
+    let object = policy.rules.asks_for_id(operation).then(|| object_need(action)).flatten().and_then(missing);
+    let target = || needs_target(policy, operation, facts).then(|| target_need(action, facts)).flatten().and_then(missing);
+    if let Some(need) = object.or_else(target) {
+        return Some(need);
     }
     if judges_target(&policy.create, operation) {
-        return missing(Need::Info).or_else(|| facts.target(action).and_then(|target| volumes(target).find_map(|name| missing(Need::Volume(name)))));
+        return missing(Need::Info)
+            .or_else(|| facts.target(action).and_then(|target| volumes(target).find_map(|name| missing(Need::Volume(name)))));
     }
     None
 }
@@ -159,27 +153,19 @@ pub fn object_need(action: &Action) -> Option<Need> {
     }
 }
 
-/// The question that leads to the target container, and whether it is the last one.
-fn target_need(action: &Action, facts: &Facts) -> (Option<Need>, bool) {
-    let container_of = |key: &str| action.json().map(|body| body.text(key)).filter(|name| !name.is_empty()).map(|name| Need::Container(name.to_owned()));
-    match action.endpoint.operation {
-        Operation::NetworkConnect | Operation::NetworkDisconnect => (container_of("Container"), true),
-        Operation::ImageCommit => (action.query("container").map(|name| Need::Container(name.to_owned())), true),
-        _ => match object_need(action) {
-            Some(need @ Need::Container(_)) => (Some(need), true),
-            Some(need @ Need::Exec(_)) => match facts.get(&need).map(|exec| exec.text("ContainerID").to_owned()) {
-                Some(container) => (Some(Need::Container(container)), true),
-                None => (Some(need), false),
-            },
-            Some(Need::Network(_) | Need::Volume(_) | Need::Image(_) | Need::Info) | None => (None, true),
+/// The question that leads to the target container: the container itself, or the exec that runs in it.
+fn target_need(action: &Action, facts: &Facts) -> Option<Need> {
+    let named = |name: Option<&str>| name.filter(|name| !name.is_empty()).map(|name| Need::Container(name.to_owned()));
+    match object_need(action) {
+        Some(need @ Need::Container(_)) => Some(need),
+        Some(need @ Need::Exec(_)) => match facts.get(&need) {
+            Some(exec) => Some(Need::Container(exec.text("ContainerID").to_owned())),
+            None => Some(need),
         },
-    }
-}
-
-/// True for operations that look at an object without changing it.
-pub fn only_reads(operation: Operation) -> bool {
-    match operation.row().kind {
-        Kind::Read | Kind::Stream => true,
-        Kind::SensitiveRead | Kind::Tunnel | Kind::Change => false,
+        // a network that a container joins or leaves
+        Some(Need::Network(_)) => named(action.json().map(|body| body.text("Container"))),
+        Some(Need::Volume(_) | Need::Image(_) | Need::Info) => None,
+        // `POST /commit?container=`
+        None => named(action.query("container")),
     }
 }

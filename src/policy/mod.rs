@@ -12,6 +12,9 @@ pub mod rule;
 pub mod subject;
 pub mod verdict;
 
+#[cfg(test)]
+mod tests;
+
 pub use create::{BindAccess, BindGrant, Create, Level, PortGrant, Targets};
 pub use facts::{Facts, Need, Own, next_need};
 pub use glob::Glob;

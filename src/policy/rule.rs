@@ -114,10 +114,10 @@ impl RuleTable {
 
     /// True where a rule of the operation asks for the object's id or names.
     pub fn asks_for_id(&self, operation: Operation) -> bool {
-        let asks = |list: &List| list.conditional.iter().any(|rule| rule.conditions.iter().any(|condition| matches!(condition, Condition::Id(_))));
-        self.slot(operation).is_some_and(|slot| {
-            (slot.deny.always.is_none() && asks(&slot.deny)) || (slot.allow.always.is_none() && asks(&slot.allow))
-        })
+        let asks =
+            |list: &List| list.conditional.iter().any(|rule| rule.conditions.iter().any(|condition| matches!(condition, Condition::Id(_))));
+        self.slot(operation)
+            .is_some_and(|slot| (slot.deny.always.is_none() && asks(&slot.deny)) || (slot.allow.always.is_none() && asks(&slot.allow)))
     }
 
     fn slot(&self, operation: Operation) -> Option<&Slot> {

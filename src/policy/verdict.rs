@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::docker::{Action, Gate, Operation};
+use crate::docker::operations::Kind;
+use crate::docker::{Action, Gate, Operation, Value};
 
 use super::Mode;
 use super::rule::{Origin, Rule};
@@ -21,7 +22,7 @@ pub enum Verdict {
 /// The only ticket upstream. It holds the action as it was judged, with pinned ids; it can only be made by the judge.
 #[derive(Debug)]
 pub struct Permit {
-    action: Action,
+    action: Box<Action>,
     /// The rule that allowed it; `None` where a mode other than `enforce` let it through.
     pub rule: Option<Arc<Rule>>,
     /// What would have been denied in mode `enforce`.
@@ -31,7 +32,13 @@ pub struct Permit {
 
 impl Permit {
     pub(super) fn new(action: Action, rule: Option<Arc<Rule>>, would_deny: Option<Denial>, mode: Mode) -> Self {
-        Self { action, rule, would_deny, mode }
+        Self { action: Box::new(action), rule, would_deny, mode }
+    }
+
+    /// True where the connection becomes a tunnel. An exec that is started detached is an ordinary request.
+    pub fn opens_tunnel(&self) -> bool {
+        let detached = self.action.json().and_then(|body| body.get("Detach")).is_some_and(Value::is_true);
+        self.action.row().kind == Kind::Tunnel && !detached
     }
 
     /// True where the client is told what would have been denied.

@@ -2,9 +2,9 @@
 //! Knows nothing of why a warning is given.
 
 use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
-use http_body_util::{BodyExt, Limited};
 
 use crate::docker::json::{self, Value};
 use crate::docker::{ApiVersion, Operation};
@@ -28,12 +28,13 @@ pub enum BodyFilter {
 
 /// The filter for the reply to a permit.
 pub fn body_filter(permit: &Permit) -> BodyFilter {
-    match (permit.action().endpoint.operation, &permit.would_deny) {
-        (Operation::SystemVersion, _) => BodyFilter::CapVersion,
-        (Operation::ContainerCreate | Operation::ContainerUpdate | Operation::ServiceCreate | Operation::ServiceUpdate, Some(denial)) if permit.warns() => {
-            BodyFilter::Warn(warning(denial))
-        }
-        _ => BodyFilter::Relay,
+    let operation = permit.action().endpoint.operation;
+    let has_warnings =
+        matches!(operation, Operation::ContainerCreate | Operation::ContainerUpdate | Operation::ServiceCreate | Operation::ServiceUpdate);
+    match &permit.would_deny {
+        Some(denial) if has_warnings && permit.warns() => BodyFilter::Warn(warning(denial)),
+        Some(_) | None if operation == Operation::SystemVersion => BodyFilter::CapVersion,
+        Some(_) | None => BodyFilter::Relay,
     }
 }
 
@@ -50,10 +51,9 @@ pub fn headers(from: &HeaderMap) -> HeaderMap {
             out.append(name.clone(), value.clone());
         }
     }
-    if let Some(capped) = out.get("api-version").and_then(|value| value.to_str().ok()).and_then(capped) {
-        if let Ok(value) = HeaderValue::from_str(&capped) {
-            out.insert(HeaderName::from_static("api-version"), value);
-        }
+    let capped = out.get("api-version").and_then(|value| value.to_str().ok()).and_then(capped);
+    if let Some(value) = capped.and_then(|version| HeaderValue::from_str(&version).ok()) {
+        out.insert(HeaderName::from_static("api-version"), value);
     }
     out
 }
@@ -90,7 +90,7 @@ fn cap_versions(value: &mut Value) -> bool {
             let here = newest.map(|newest| *member = Value::Text(newest)).is_some();
             cap_versions(member) || here || changed
         }),
-        Value::List(items) => items.iter_mut().fold(false, |changed, item| cap_versions(item) || changed),
+        Value::List(items) => items.iter_mut().map(cap_versions).filter(|changed| *changed).count() > 0,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => false,
     }
 }
@@ -112,15 +112,23 @@ mod tests {
 
     #[test]
     fn caps_versions_above_the_tables_everywhere() {
-        let mut value = json::read(br#"{"ApiVersion":"1.99","Components":[{"Details":{"ApiVersion":"1.99"}},{"Details":{"ApiVersion":"1.44"}}]}"#).unwrap();
+        let mut value =
+            json::read(br#"{"ApiVersion":"1.99","Components":[{"Details":{"ApiVersion":"1.99"}},{"Details":{"ApiVersion":"1.44"}}]}"#)
+                .unwrap();
         assert!(cap_versions(&mut value));
-        assert_eq!(value.encode(), r#"{"ApiVersion":"1.56","Components":[{"Details":{"ApiVersion":"1.56"}},{"Details":{"ApiVersion":"1.44"}}]}"#);
+        assert_eq!(
+            value.encode(),
+            r#"{"ApiVersion":"1.56","Components":[{"Details":{"ApiVersion":"1.56"}},{"Details":{"ApiVersion":"1.44"}}]}"#
+        );
         assert_eq!(capped("1.44"), None);
     }
 
     #[test]
     fn adds_a_warning_to_what_the_engine_said() {
-        for (reply, expected) in [(r#"{"Id":"a","Warnings":[]}"#, r#"{"Id":"a","Warnings":["w"]}"#), (r#"{"Id":"a","Warnings":null}"#, r#"{"Id":"a","Warnings":["w"]}"#)] {
+        for (reply, expected) in [
+            (r#"{"Id":"a","Warnings":[]}"#, r#"{"Id":"a","Warnings":["w"]}"#),
+            (r#"{"Id":"a","Warnings":null}"#, r#"{"Id":"a","Warnings":["w"]}"#),
+        ] {
             let mut value = json::read(reply.as_bytes()).unwrap();
             assert!(add_warning(&mut value, "w"));
             assert_eq!(value.encode(), expected);

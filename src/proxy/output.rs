@@ -176,7 +176,8 @@ fn line(name: &HeaderName, value: &HeaderValue, out: &mut Vec<u8>) {
 
 /// The framing of a reply: by what the engine said where it said it, by chunks or the connection's end otherwise.
 pub fn framing(method: &Method, status: StatusCode, length: Option<u64>, http: Http) -> ReplyFraming {
-    let bodyless = method == Method::HEAD || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED || status.is_informational();
+    let bodyless =
+        method == Method::HEAD || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED || status.is_informational();
     match (bodyless, length, http) {
         (true, _, _) => ReplyFraming::Bodyless,
         (false, Some(length), _) => ReplyFraming::Length(length),

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -10,8 +11,8 @@ use tokio::sync::watch;
 
 use crate::audit::{Ended, Record, Trail};
 use crate::docker::action::{Body, Reading};
-use crate::docker::operations::{Kind, Reply};
 use crate::docker::head::Framing;
+use crate::docker::operations::{Kind, Reply, Row};
 use crate::docker::{Action, Endpoint, Fault, FaultKind, Head, Method};
 use crate::policy::{Permit, Subject, Verdict, admits, judge};
 
@@ -24,12 +25,15 @@ use super::own::OwnSearch;
 use super::refuse::{Refusal, operator_line};
 use super::relay::{Asked, relay};
 use super::tunnel;
-use super::upstream::{Exchange, Outgoing, Upstream, UpstreamError, detached, opaque_body};
+use super::upstream::{Exchange, Fill, Outgoing, Upstream, opaque_body};
 
 /// What an unread body may still bring before a refused connection is closed.
 const DISCARD: usize = 16 << 20;
 /// How long that may take.
 const DISCARD_TIME: Duration = Duration::from_secs(2);
+
+/// How long a finite read may go on for a client that has closed its side: it may still want the reply.
+const HALF_CLOSED: Duration = Duration::from_secs(10);
 
 /// What all connections share.
 pub struct Gate {
@@ -54,6 +58,20 @@ impl Gate {
     }
 }
 
+/// A client's connection: both halves, borrowed apart where a reply flows while a body still comes.
+struct Client<R, W> {
+    input: Input<R>,
+    output: Output<W>,
+}
+
+/// One request, and everything that it is held against.
+struct Call<'a> {
+    gate: &'a Gate,
+    door: &'a DoorState,
+    subject: &'a Subject,
+    head: &'a Head,
+}
+
 /// A request's end: how, and whether the connection goes on.
 type Done = (Ended, bool);
 
@@ -63,155 +81,160 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let (mut input, mut output) = (Input::new(reader), Output::new(writer));
+    let mut client = Client { input: Input::new(reader), output: Output::new(writer) };
     loop {
         let next = tokio::select! {
-            head = input.head(&gate.deadlines) => head,
-            () = gate.stopped() => return output.shutdown().await,
+            head = client.input.head(&gate.deadlines) => head,
+            () = gate.stopped() => return client.output.shutdown().await,
         };
-        let head = match next {
-            Ok(None) => return output.shutdown().await,
-            Ok(Some(head)) => Ok(head),
-            Err(fault) => Err(fault),
-        };
-        output.next_request(matches!(&head, Ok(head) if head.method == Method::Head));
+        let Some(head) = next.transpose() else { return client.output.shutdown().await };
+        client.output.next_request(matches!(&head, Ok(head) if head.method == Method::Head));
         let mut record = Record::begin(&gate.trail, subject, &door.policy.name, door.policy.mode);
-        let done = match head {
-            Ok(head) => request(gate, door, subject, &head, &mut input, &mut output, &mut record).await,
-            Err(fault) => Err(Refusal::Fault(fault)),
+        let done = match &head {
+            Ok(head) => Call { gate, door, subject, head }.run(&mut client, &mut record).await,
+            Err(fault) => Err(Refusal::Fault(fault.clone())),
         };
         let (ended, goes_on) = match done {
             Ok(done) => done,
-            Err(refusal) => refuse(refusal, &mut input, &mut output, &mut record).await,
+            Err(refusal) => refuse(refusal, &mut client, &mut record).await,
         };
         record.close(ended).await;
         if !goes_on {
-            return output.shutdown().await;
+            return client.output.shutdown().await;
         }
     }
 }
 
-/// One request. Every `?` is a refusal; there is no other way out.
-#[allow(clippy::too_many_arguments, reason = "both halves of the connection and the record are borrowed apart")]
-async fn request<R, W>(gate: &Gate, door: &DoorState, subject: &Subject, head: &Head, input: &mut Input<R>, output: &mut Output<W>, record: &mut Record) -> Result<Done, Refusal>
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    record.head(head);
-    door.admits(subject, head)?;
-    let endpoint = Endpoint::find(head)?;
-    record.endpoint(&endpoint, head);
-    admits(&door.policy, &endpoint)?;
-    let body = inspected(gate, head, &endpoint, input, output).await?;
-    record.count_in(body.len() as u64);
-    let action = Action::build(head, endpoint, &body)?;
-    record.action(&action);
-    let own = gate.own.get(&gate.upstream).await?;
-    let facts = facts::gather(&gate.upstream, &door.policy, &action, &own).await?;
-    let permit = match judge(&door.policy, subject, action, &facts) {
-        Verdict::Allow(permit) => permit,
-        Verdict::Deny(denial) => return Err(denial.into()),
-    };
-    record.permit(&permit);
-    record.intent(permit.action().row().kind).await?;
-    forward(gate, head, permit, input, output, record).await
-}
+impl Call<'_> {
+    /// Every `?` is a refusal; there is no other way out.
+    async fn run<R, W>(&self, client: &mut Client<R, W>, record: &mut Record) -> Result<Done, Refusal>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let Self { gate, door, subject, head } = self;
+        record.head(head);
+        door.admits(subject, head)?;
+        let endpoint = Endpoint::find(head)?;
+        record.endpoint(&endpoint, head);
+        admits(&door.policy, &endpoint)?;
+        let body = self.inspected(&endpoint, client).await?;
+        record.count_in(body.len() as u64);
+        let action = Action::build(head, endpoint, &body)?;
+        record.action(&action);
+        let own = gate.own.get(&gate.upstream).await?;
+        let facts = facts::gather(&gate.upstream, &door.policy, &action, &own).await?;
+        let permit = match judge(&door.policy, subject, action, &facts) {
+            Verdict::Allow(permit) => permit,
+            Verdict::Deny(denial) => return Err(denial.into()),
+        };
+        record.permit(&permit);
+        record.intent(permit.action().row().kind).await?;
+        if permit.opens_tunnel() { self.tunnel(&permit, client, record).await } else { self.forward(&permit, client, record).await }
+    }
 
-/// The body of an operation that is judged by it: complete before anything else happens.
-async fn inspected<R, W>(gate: &Gate, head: &Head, endpoint: &Endpoint, input: &mut Input<R>, output: &mut Output<W>) -> Result<bytes::Bytes, Refusal>
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    let Reading::Whole(limit) = Action::reading(endpoint.operation.row(), head, gate.max_json)? else { return Ok(bytes::Bytes::new()) };
-    if matches!(head.framing, Framing::Length(length) if length > limit as u64) {
-        return Err(Fault::new(FaultKind::BodyTooLarge, "").into());
-    }
-    if head.expects_continue {
-        output.go_on().await.map_err(|_| Refusal::ClientGone)?;
-    }
-    Ok(input.whole_body(limit, &gate.deadlines).await?)
-}
-
-/// Sends what was permitted and relays what comes back, while the client's side is watched.
-async fn forward<R, W>(gate: &Gate, head: &Head, permit: Permit, input: &mut Input<R>, output: &mut Output<W>, record: &mut Record) -> Result<Done, Refusal>
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    let opaque = if let Body::Opaque(framing) = permit.action().body { opaque_body(framing) } else { None };
-    if head.expects_continue && opaque.is_some() {
-        output.go_on().await.map_err(|_| Refusal::ClientGone)?;
-    }
-    let (fill, outgoing) = opaque.map_or((None, None), |(fill, outgoing)| (Some(fill), Some(outgoing)));
-    if permit.action().row().kind == Kind::Tunnel && !detached(&permit) {
-        return open(gate, head, &permit, input, output, record).await;
-    }
-    let row = permit.action().row();
-    let asked = Asked { method: method(head), http: head.http, keep_alive: head.keep_alive, filter: body_filter(&permit) };
-    let mut uploaded = 0;
-    let watched = row.reply == Reply::Progress;
-    let client = async {
-        if let Some(fill) = fill {
-            uploaded = input.pump(fill).await.unwrap_or_default();
+    /// The body of an operation that is judged by it: complete before anything else happens.
+    async fn inspected<R, W>(&self, endpoint: &Endpoint, client: &mut Client<R, W>) -> Result<Bytes, Refusal>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let Reading::Whole(limit) = Action::reading(endpoint.operation.row(), self.head, self.gate.max_json)? else {
+            return Ok(Bytes::new());
+        };
+        if matches!(self.head.framing, Framing::Length(length) if length > limit as u64) {
+            return Err(Fault::new(FaultKind::BodyTooLarge, "").into());
         }
-        if watched { input.closed().await } else { std::future::pending().await }
-    };
-    let done = {
-        let engine = answered(gate, &permit, outgoing, output, &asked, record);
-        tokio::pin!(engine, client);
-        tokio::select! {
-            done = &mut engine => done,
-            () = &mut client => Ok((Ended::ClientGone, false)),
-            () = gate.stopped(), if row.kind == Kind::Stream => Ok((Ended::Drained, false)),
+        if self.head.expects_continue {
+            client.output.go_on().await.map_err(|_| Refusal::ClientGone)?;
         }
-    };
-    record.count_in(uploaded);
-    let (ended, goes_on) = done?;
-    Ok((ended, goes_on && input.body_ended()))
-}
+        Ok(client.input.whole_body(limit, &self.gate.deadlines).await?)
+    }
 
-async fn answered<W: AsyncWrite + Unpin>(gate: &Gate, permit: &Permit, body: Option<Outgoing>, output: &mut Output<W>, asked: &Asked, record: &mut Record) -> Result<Done, Refusal> {
-    let exchange = sent(gate, permit, body, record).await?;
-    relay(output, exchange, asked, record).await
-}
+    /// Sends what was permitted and relays what comes back, while the client's side is read.
+    async fn forward<R, W>(&self, permit: &Permit, client: &mut Client<R, W>, record: &mut Record) -> Result<Done, Refusal>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let Client { input, output } = client;
+        let row = permit.action().row();
+        let (fill, outgoing) = match permit.action().body {
+            Body::Opaque(framing) => opaque_body(framing).unzip(),
+            Body::None | Body::Json(_) => (None, None),
+        };
+        if self.head.expects_continue && fill.is_some() {
+            output.go_on().await.map_err(|_| Refusal::ClientGone)?;
+        }
+        let asked = self.asked(permit, self.head.keep_alive);
+        let mut uploaded = 0;
+        let done = tokio::select! {
+            done = async { relay(output, self.sent(permit, outgoing, record).await?, &asked, record).await } => done,
+            () = client_gone(input, fill, &mut uploaded, row) => Ok((Ended::ClientGone, false)),
+            () = self.gate.stopped(), if row.kind == Kind::Stream => Ok((Ended::Drained, false)),
+        };
+        record.count_in(uploaded);
+        done.map(|(ended, goes_on)| (ended, goes_on && input.body_ended()))
+    }
 
-async fn sent(gate: &Gate, permit: &Permit, body: Option<Outgoing>, record: &mut Record) -> Result<Exchange, Refusal> {
-    let since = Instant::now();
-    let exchange = gate.upstream.send(permit, body).await.map_err(|error: UpstreamError| {
-        tracing::warn!(%error, operation = permit.action().endpoint.operation.name(), "the engine did not answer");
-        Refusal::Upstream
-    })?;
-    record.upstream(since);
-    Ok(exchange)
-}
+    async fn sent(&self, permit: &Permit, body: Option<Outgoing>, record: &mut Record) -> Result<Exchange, Refusal> {
+        let since = Instant::now();
+        let exchange = self.gate.upstream.send(permit, body).await.map_err(|error| {
+            tracing::warn!(%error, operation = permit.action().endpoint.operation.name(), "the engine did not answer");
+            Refusal::Upstream
+        })?;
+        record.upstream(since);
+        Ok(exchange)
+    }
 
-/// A tunnel: what is not answered with 101 is relayed as an ordinary reply, the connection then ends.
-async fn open<R, W>(gate: &Gate, head: &Head, permit: &Permit, input: &mut Input<R>, output: &mut Output<W>, record: &mut Record) -> Result<Done, Refusal>
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    let exchange = sent(gate, permit, None, record).await?;
-    if exchange.reply.status() == StatusCode::SWITCHING_PROTOCOLS {
+    /// A tunnel: what is not answered with 101 is relayed as an ordinary reply, the connection then ends.
+    async fn tunnel<R, W>(&self, permit: &Permit, client: &mut Client<R, W>, record: &mut Record) -> Result<Done, Refusal>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let Client { input, output } = client;
+        let exchange = self.sent(permit, None, record).await?;
+        if exchange.reply.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return relay(output, exchange, &self.asked(permit, false), record).await;
+        }
         let ended = tunnel::run(input, output, exchange.reply, permit.action().upgrade.as_ref(), record).await?;
-        return Ok((ended, false));
+        Ok((ended, false))
     }
-    let asked = Asked { method: method(head), http: head.http, keep_alive: false, filter: body_filter(permit) };
-    relay(output, exchange, &asked, record).await
+
+    fn asked(&self, permit: &Permit, keep_alive: bool) -> Asked {
+        let method = if self.head.method == Method::Head { hyper::Method::HEAD } else { hyper::Method::GET };
+        Asked { method, http: self.head.http, keep_alive, filter: body_filter(permit) }
+    }
+}
+
+/// Uploads the body, if it is relayed, then resolves when the client has gone and nobody wants the reply any more.
+/// A change goes on without its client, unless it is work that streams its progress.
+async fn client_gone<R: AsyncRead + Unpin>(input: &mut Input<R>, fill: Option<Fill>, uploaded: &mut u64, row: &Row) {
+    if let Some(fill) = fill {
+        *uploaded = input.pump(fill).await.unwrap_or_default();
+    }
+    input.closed().await;
+    match (row.reply, row.kind) {
+        (Reply::Progress, _) => {}
+        (Reply::Once, Kind::Read | Kind::SensitiveRead | Kind::Stream) => tokio::time::sleep(HALF_CLOSED).await,
+        (Reply::Once, Kind::Change | Kind::Tunnel) => std::future::pending().await,
+    }
 }
 
 /// The one place where a refused request is answered.
-async fn refuse<R, W>(refusal: Refusal, input: &mut Input<R>, output: &mut Output<W>, record: &mut Record) -> Done
+async fn refuse<R, W>(refusal: Refusal, client: &mut Client<R, W>, record: &mut Record) -> Done
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
+    let Client { input, output } = client;
     match &refusal {
         Refusal::Fault(fault) => record.fault(fault),
         Refusal::Denied(denial) => record.denied(denial),
-        other => record.refused(other.code()),
+        Refusal::Engine(..) | Refusal::Upstream | Refusal::Trail(_) | Refusal::Overload | Refusal::ClientGone | Refusal::Stopping => {
+            record.refused(refusal.code());
+        }
     }
     if let Some(line) = operator_line(&refusal) {
         tracing::info!(id = record.id(), "{line}");
@@ -242,8 +265,4 @@ fn ends_connection(refusal: &Refusal) -> bool {
         Refusal::Overload | Refusal::Stopping | Refusal::ClientGone | Refusal::Trail(_) => true,
         Refusal::Denied(_) | Refusal::Engine(..) | Refusal::Upstream => false,
     }
-}
-
-fn method(head: &Head) -> hyper::Method {
-    if head.method == Method::Head { hyper::Method::HEAD } else { hyper::Method::GET }
 }

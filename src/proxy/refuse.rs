@@ -161,7 +161,11 @@ fn fault_sentence(kind: FaultKind) -> Cow<'static, str> {
         K::BadPath => "the path has empty, dot or wrongly encoded segments",
         K::BadApiVersion => "the API version must be written v1.NN",
         K::ApiVersionTooOld => return Cow::Owned(format!("this API version is older than {oldest}, the oldest that is served")),
-        K::ApiVersionTooNew => return Cow::Owned(format!("this API version is newer than {newest}, the newest that is understood; set DOCKER_API_VERSION={newest}")),
+        K::ApiVersionTooNew => {
+            return Cow::Owned(format!(
+                "this API version is newer than {newest}, the newest that is understood; set DOCKER_API_VERSION={newest}"
+            ));
+        }
         K::RepeatedHeader => "this header may stand once only",
         K::BadHost => "the Host header is malformed",
         K::ForeignHost => "this host name is not served here",

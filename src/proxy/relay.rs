@@ -31,7 +31,12 @@ pub struct Asked {
 ///
 /// # Errors
 /// Where nothing of the reply was written yet, so that the client can still be told.
-pub async fn relay<W: AsyncWrite + Unpin>(output: &mut Output<W>, exchange: Exchange, asked: &Asked, record: &mut Record) -> Result<(Ended, bool), Refusal> {
+pub async fn relay<W: AsyncWrite + Unpin>(
+    output: &mut Output<W>,
+    exchange: Exchange,
+    asked: &Asked,
+    record: &mut Record,
+) -> Result<(Ended, bool), Refusal> {
     let Exchange { reply, lease } = exchange;
     record.status(reply.status().as_u16());
     match asked.filter {
@@ -40,7 +45,13 @@ pub async fn relay<W: AsyncWrite + Unpin>(output: &mut Output<W>, exchange: Exch
     }
 }
 
-async fn whole<W: AsyncWrite + Unpin>(output: &mut Output<W>, reply: Response<Incoming>, lease: Lease, asked: &Asked, record: &mut Record) -> Result<(Ended, bool), Refusal> {
+async fn whole<W: AsyncWrite + Unpin>(
+    output: &mut Output<W>,
+    reply: Response<Incoming>,
+    lease: Lease,
+    asked: &Asked,
+    record: &mut Record,
+) -> Result<(Ended, bool), Refusal> {
     let (parts, body) = reply.into_parts();
     let mut headers = filter::headers(&parts.headers);
     let bytes = filter::whole(body, &asked.filter, &mut headers).await?;
@@ -53,7 +64,13 @@ async fn whole<W: AsyncWrite + Unpin>(output: &mut Output<W>, reply: Response<In
     Ok(if sent.is_ok() { (Ended::Complete, asked.keep_alive) } else { (Ended::ClientGone, false) })
 }
 
-async fn pieces<W: AsyncWrite + Unpin>(output: &mut Output<W>, reply: Response<Incoming>, lease: Lease, asked: &Asked, record: &mut Record) -> (Ended, bool) {
+async fn pieces<W: AsyncWrite + Unpin>(
+    output: &mut Output<W>,
+    reply: Response<Incoming>,
+    lease: Lease,
+    asked: &Asked,
+    record: &mut Record,
+) -> (Ended, bool) {
     let (parts, mut body) = reply.into_parts();
     let mut headers = filter::headers(&parts.headers);
     let framing = framing(&asked.method, parts.status, body.size_hint().exact(), asked.http);

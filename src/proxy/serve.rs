@@ -71,9 +71,7 @@ impl Server {
         let (arrived, mut arrivals) = tokio::sync::mpsc::channel(64);
         for door in doors {
             let arrived = arrived.clone();
-            accepting.spawn(async move {
-                while arrived.send((accept(&door).await, Arc::clone(&door.state))).await.is_ok() {}
-            });
+            accepting.spawn(async move { while arrived.send((accept(&door).await, Arc::clone(&door.state))).await.is_ok() {} });
         }
         tokio::pin!(shutdown);
         loop {
@@ -166,6 +164,10 @@ fn protected(config: &Config, upstream: &Upstream) -> Vec<String> {
         Address::Tcp(_) => None,
     };
     let files = doors.chain(socket).chain(config.path.clone()).chain(config.audit.file.clone());
-    paths.extend(files.map(|path| std::path::absolute(&path).unwrap_or(path).to_string_lossy().into_owned()));
+    for path in files {
+        let real = std::fs::canonicalize(&path).ok();
+        let plain = std::path::absolute(&path).unwrap_or(path);
+        paths.extend([Some(plain), real].into_iter().flatten().map(|path| path.to_string_lossy().into_owned()));
+    }
     paths
 }

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
+use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, UPGRADE};
 use hyper::{Response, StatusCode};
-use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 
@@ -27,7 +27,13 @@ const PIECE: usize = 16 * 1024;
 ///
 /// # Errors
 /// Where the engine does not hand over its side after all.
-pub async fn run<R, W>(input: &mut Input<R>, output: &mut Output<W>, reply: Response<Incoming>, wanted: Option<&Upgrade>, record: &mut Record) -> Result<Ended, Refusal>
+pub async fn run<R, W>(
+    input: &mut Input<R>,
+    output: &mut Output<W>,
+    reply: Response<Incoming>,
+    wanted: Option<&Upgrade>,
+    record: &mut Record,
+) -> Result<Ended, Refusal>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -51,7 +57,13 @@ where
 }
 
 /// 101 for a client that asked for it, else the 200 that older clients expect before a raw stream.
-async fn answer<W: AsyncWrite + Unpin>(output: &mut Output<W>, mut headers: HeaderMap, wanted: Option<&Upgrade>, reference: &str, record: &mut Record) -> std::io::Result<()> {
+async fn answer<W: AsyncWrite + Unpin>(
+    output: &mut Output<W>,
+    mut headers: HeaderMap,
+    wanted: Option<&Upgrade>,
+    reference: &str,
+    record: &mut Record,
+) -> std::io::Result<()> {
     let protocol = match wanted {
         Some(Upgrade::Tcp) => Some("tcp"),
         Some(Upgrade::WebSocket { .. }) => Some("websocket"),
@@ -83,7 +95,12 @@ type Engine = TokioIo<hyper::upgrade::Upgraded>;
 
 /// Each direction ends on its own, and its end is passed on. When the engine has ended, the client gets a while to
 /// end too; when the client broke (rather than ended), nothing more can be delivered.
-async fn both<R, W>(client: Client<'_, R, W>, mut from_engine: ReadHalf<Engine>, mut to_engine: WriteHalf<Engine>, (sent, received): (&mut u64, &mut u64)) -> Ended
+async fn both<R, W>(
+    client: Client<'_, R, W>,
+    mut from_engine: ReadHalf<Engine>,
+    mut to_engine: WriteHalf<Engine>,
+    (sent, received): (&mut u64, &mut u64),
+) -> Ended
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,

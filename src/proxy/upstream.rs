@@ -20,10 +20,9 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tower_service::Service;
 
+use crate::docker::Fault;
 use crate::docker::action::Body as ActionBody;
 use crate::docker::head::{Framing, Upgrade};
-use crate::docker::{Fault, Operation};
-use crate::docker::operations::Kind;
 use crate::policy::Permit;
 
 /// Idle connections that are kept.
@@ -149,7 +148,7 @@ impl Upstream {
     /// Where no head comes back. A request that may have reached the engine is never sent twice.
     pub async fn send(&self, permit: &Permit, body: Option<Outgoing>) -> Result<Exchange, UpstreamError> {
         let request = write(permit, body)?;
-        if permit.action().row().kind == Kind::Tunnel { self.fresh(request).await } else { self.pooled(request).await }
+        if permit.opens_tunnel() { self.fresh(request).await } else { self.pooled(request).await }
     }
 
     /// A read-only request of dockgate's own: facts and health.
@@ -257,16 +256,10 @@ fn write(permit: &Permit, body: Option<Outgoing>) -> Result<Request<Outgoing>, U
             headers.insert(HeaderName::from_static(name), value);
         }
     }
-    if action.row().kind == Kind::Tunnel && !detached(permit) {
+    if permit.opens_tunnel() {
         upgrade(action.upgrade.as_ref(), headers);
     }
     Ok(request)
-}
-
-/// An exec that is started detached is an ordinary request.
-pub fn detached(permit: &Permit) -> bool {
-    let action = permit.action();
-    action.endpoint.operation == Operation::ExecStart && action.json().and_then(|body| body.get("Detach")).is_some_and(crate::docker::Value::is_true)
 }
 
 /// Tunnels always ask for `Upgrade: tcp`; a client that sent none gets the raw stream that it expects.
@@ -289,8 +282,11 @@ fn upgrade(wanted: Option<&Upgrade>, headers: &mut header::HeaderMap) {
     }
 }
 
+/// The client's end of an opaque body.
+pub type Fill = mpsc::Sender<Result<Bytes, Fault>>;
+
 /// The two ends of an opaque body: what the client's side fills, and what goes upstream.
-pub fn opaque_body(framing: Framing) -> Option<(mpsc::Sender<Result<Bytes, Fault>>, Outgoing)> {
+pub fn opaque_body(framing: Framing) -> Option<(Fill, Outgoing)> {
     let length = match framing {
         Framing::None | Framing::Length(0) => return None,
         Framing::Length(length) => Some(length),

@@ -45,7 +45,13 @@ pub fn create(context: &Context<'_>, value: &Value, place: &str) -> Found {
         "Scope" => one_of(value, &["local"], Reason::NetworkOption),
         "IPAM" => ipam(value),
         "Attachable" => None,
-        _ => if hollow(value) { None } else { refuse(Reason::NetworkOption) },
+        _ => {
+            if hollow(value) {
+                None
+            } else {
+                refuse(Reason::NetworkOption)
+            }
+        }
     }
 }
 
@@ -84,6 +90,7 @@ fn port_range(text: &str) -> Option<(u16, u16)> {
 
 /// `ExtraHosts`: `name:address` with a literal address; `host-gateway` opens the host's own services.
 pub fn extra_hosts(value: &Value) -> Found {
-    let literal = |entry: &str| entry.split_once([':', '=']).is_some_and(|(_, address)| address.trim_matches(['[', ']']).parse::<IpAddr>().is_ok());
+    let literal =
+        |entry: &str| entry.split_once([':', '=']).is_some_and(|(_, address)| address.trim_matches(['[', ']']).parse::<IpAddr>().is_ok());
     value.texts().position(|entry| !literal(entry)).map(|at| (Reason::ExtraHosts, format!("[{at}]")))
 }

@@ -14,7 +14,13 @@ pub fn driver(value: &Value) -> Found {
     match value.as_text() {
         Some("" | "local") => None,
         Some(_) => refuse(Reason::VolumeDriver),
-        None => if hollow(value) { None } else { refuse(Reason::VolumeDriver) },
+        None => {
+            if hollow(value) {
+                None
+            } else {
+                refuse(Reason::VolumeDriver)
+            }
+        }
     }
 }
 

@@ -1,0 +1,206 @@
+//! `dockgate serve`: puts flags, file and defaults together, says what was chosen, and serves.
+//! Knows nothing of requests.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::audit::Trail;
+use crate::config::{self, Config, DEFAULT_POLICY, Door, Listen, UpstreamUrl};
+use crate::proxy::Upstream;
+use crate::proxy::serve::Server;
+use crate::proxy::upstream::Address;
+
+use super::find::{self, NotFound};
+use super::say::{self, Failure, Paint};
+use super::{Outcome, around, load, stop};
+
+/// How long a first question to the engine may take.
+const FIRST_PING: Duration = Duration::from_secs(3);
+
+/// Arguments.
+#[derive(Debug, Default, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Read doors, policies and the rest from this file
+    #[arg(long, short, value_name = "FILE")]
+    pub config: Option<String>,
+    /// Listen here instead of at the file's doors (unix:///path or tcp://127.0.0.1:port); may be repeated
+    #[arg(long, short, value_name = "URL")]
+    pub listen: Vec<String>,
+    /// The engine (unix:///path or tcp://host:port)
+    #[arg(long, short, value_name = "URL")]
+    pub upstream: Option<String>,
+    /// The policy for --listen: one of the file, or a preset [default: read-only]
+    #[arg(long, short, value_name = "NAME")]
+    pub policy: Option<String>,
+    /// Append the audit trail to this file; `-` is standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub audit: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  dockgate serve
+  dockgate serve --policy traefik --listen unix:///run/dockgate/traefik/docker.sock
+  dockgate serve --config dockgate.toml --audit /var/log/dockgate/audit.jsonl
+
+Without --upstream and a file, the engine is found from DOCKER_HOST, docker's socket, the rootless socket and Podman's.
+Without --listen and a file, the door is unix:///run/dockgate/docker.sock, or else in $XDG_RUNTIME_DIR/dockgate.";
+
+/// Serves until it is told to stop.
+pub fn run(args: &Args) -> Outcome {
+    let mut config = match &args.config {
+        Some(file) => load::usable(file)?,
+        None => config::defaults(),
+    };
+    doors(args, &mut config)?;
+    let upstream = upstream(args, &config)?;
+    if let Some(file) = &args.audit {
+        config.audit.file = (file.as_os_str() != "-").then(|| std::path::absolute(file).unwrap_or_else(|_| file.clone()));
+    }
+    stop::start_log("info");
+    super::runtime()?.block_on(serve(&config, upstream))
+}
+
+async fn serve(config: &Config, upstream: Upstream) -> Outcome {
+    let stopped = stop::requested()?;
+    let trail = trail(config.audit.file.as_deref())?;
+    let server = Server::bind(config, upstream.clone(), trail).map_err(|error| unbound(&error))?;
+    chosen(config, &server);
+    if let Err(why) = answers(&upstream).await {
+        say::warn(format_args!("the engine does not answer now: {why}"));
+    }
+    server.run(stopped).await;
+    Ok(0)
+}
+
+/// The doors of flags, of the file, or the one that holds where neither names any.
+fn doors(args: &Args, config: &mut Config) -> Result<(), Failure> {
+    let name = args.policy.as_deref().unwrap_or(DEFAULT_POLICY);
+    if args.listen.is_empty() && !config.doors.is_empty() {
+        let useless = || {
+            Failure::usage("the doors of the file name their own policies")
+                .hint("leave out --policy, or add --listen for a door that has it")
+        };
+        return args.policy.as_ref().map_or(Ok(()), |_| Err(useless()));
+    }
+    let policy = load::policy(config, name)?;
+    config.policies.insert(name.to_owned(), policy);
+    let listen = if args.listen.is_empty() { vec![default_door()?] } else { args.listen.clone() };
+    let door = |url: &String| {
+        Door::new(url, name, "--listen").map_err(|error| Failure::usage(format!("--listen: {}", error.message)).hint(error.hint))
+    };
+    config.doors = listen.iter().map(door).collect::<Result<_, _>>()?;
+    Ok(())
+}
+
+fn default_door() -> Result<String, Failure> {
+    let places = find::doors(&around::surroundings());
+    let usable = places.iter().find(|path| path.parent().is_some_and(around::usable_folder));
+    usable.map(|path| format!("unix://{}", path.display())).ok_or_else(|| {
+        let tried: Vec<String> = places.iter().map(|path| path.parent().unwrap_or(path).display().to_string()).collect();
+        Failure::usage(format!("cannot make a folder for the door at {}", tried.join(" or ")))
+            .hint("name a place with --listen unix:///path/docker.sock, or set XDG_RUNTIME_DIR")
+    })
+}
+
+/// The engine of flags, of the file, or the first that is found.
+fn upstream(args: &Args, config: &Config) -> Result<Upstream, Failure> {
+    let (url, said_by) = match (&args.upstream, &config.upstream) {
+        (Some(url), _) => (
+            url.parse().map_err(|error: config::UrlError| Failure::usage(format!("--upstream: {}", error.message)).hint(error.hint))?,
+            "--upstream",
+        ),
+        (None, Some(url)) => (url.clone(), "the file"),
+        (None, None) => found(config)?,
+    };
+    if let Some(door) =
+        config.doors.iter().find(|door| matches!((&door.listen, &url), (Listen::Unix(door), UpstreamUrl::Unix(engine)) if door == engine))
+    {
+        return Err(Failure::usage(format!("the door `{}` is also the engine's socket", door.listen)).hint("give the door another path"));
+    }
+    line("engine", &format!("{url} ({said_by})"));
+    Ok(Upstream::new(match url {
+        UpstreamUrl::Unix(path) => Address::Unix(path),
+        UpstreamUrl::Tcp(address) => Address::Tcp(address),
+    }))
+}
+
+fn found(config: &Config) -> Result<(UpstreamUrl, &'static str), Failure> {
+    let doors: Vec<Listen> = config.doors.iter().map(|door| door.listen.clone()).collect();
+    match find::upstream(&around::surroundings(), &doors, around::is_socket) {
+        Ok(found) => {
+            found.skipped.iter().for_each(|skipped| say::warn(format_args!("passed over {skipped}")));
+            Ok((found.upstream, found.said_by))
+        }
+        Err(NotFound::BadDockerHost(why)) => {
+            Err(Failure::usage(format!("DOCKER_HOST cannot be used: {why}")).hint("name the engine with --upstream"))
+        }
+        Err(NotFound::Nowhere(looked)) => {
+            let places: String = looked.iter().map(|place| format!("\n    {place}")).collect();
+            Err(Failure::usage(format!("no engine was found; looked at{places}"))
+                .hint("start docker, or name an engine with --upstream URL or DOCKER_HOST")
+                .hint("`dockgate demo` shows the gate in front of a small engine in memory"))
+        }
+    }
+}
+
+fn trail(file: Option<&Path>) -> Result<Trail, Failure> {
+    let Some(file) = file else { return Trail::stdout().map_err(|error| Failure::usage(format!("cannot start the trail: {error}"))) };
+    Trail::file(file).map_err(|error| {
+        let folder = file.parent().unwrap_or(file);
+        let failure = Failure::usage(format!("cannot open the trail `{}`: {error}", file.display()));
+        match error.kind() {
+            io::ErrorKind::NotFound => Failure::usage(format!("the folder of the trail does not exist: `{}`", folder.display()))
+                .hint(format!("make it with `mkdir -p {}`, or name another file", folder.display())),
+            io::ErrorKind::PermissionDenied => failure.hint("let the user that dockgate runs as write there, or name another file"),
+            _ => failure,
+        }
+    })
+}
+
+fn unbound(error: &io::Error) -> Failure {
+    let failure = Failure::usage(error.to_string());
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            failure.hint("run as a user that may write there and give the socket to its owner and group, or choose another place")
+        }
+        io::ErrorKind::AddrInUse => failure.hint("stop the other process, or choose another place with --listen"),
+        _ => failure,
+    }
+}
+
+/// Says on standard error what serves whom.
+fn chosen(config: &Config, server: &Server) {
+    let mut first = None;
+    for (door, bound) in config.doors.iter().zip(server.doors()) {
+        let url = bound.local_address().map_or_else(|| door.listen.to_string(), |address| format!("tcp://{address}"));
+        let origin = if door.origin.line == 0 { String::new() } else { format!(" ({})", door.origin) };
+        line("door", &format!("{url}, policy `{}`{origin}", door.policy));
+        first.get_or_insert(url);
+        let ways = config.policy(&door.policy).map(|policy| config::ways_to_root(&policy)).unwrap_or_default();
+        if door.origin.line == 0 && !ways.is_empty() {
+            say::warn(format_args!("policy `{}` is as good as root on the host: {}", door.policy, ways.join("; ")));
+        }
+    }
+    let trail = config.audit.file.as_ref().map_or_else(|| "standard output".to_owned(), |file| file.display().to_string());
+    line("trail", &trail);
+    if let Some(url) = first {
+        line("use it", &Paint::stderr().bold(&format!("export DOCKER_HOST={url}")));
+    }
+}
+
+fn line(label: &str, text: &str) {
+    let padded = format!("{label:<7}");
+    say::err(format_args!("dockgate: {} {text}", Paint::stderr().blue(&padded)));
+}
+
+async fn answers(upstream: &Upstream) -> Result<(), String> {
+    match tokio::time::timeout(FIRST_PING, upstream.get("/_ping")).await {
+        Ok(Ok(exchange)) if exchange.reply.status().is_success() => Ok(()),
+        Ok(Ok(exchange)) => Err(format!("it says {}", exchange.reply.status())),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("no answer within 3 s".to_owned()),
+    }
+}

@@ -1,0 +1,221 @@
+//! `[[door]]`: where clients come in, who may, and by which policy.
+//! Knows nothing of what a policy says.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::policy::Origin;
+
+use super::cidr::Cidr;
+use super::error::Report;
+use super::ids;
+use super::suggest::did_you_mean;
+use super::tree::{Item, Span, Table};
+use super::url::{Listen, UrlError};
+
+/// A listener.
+#[derive(Debug, Clone)]
+pub struct Door {
+    /// Where it is.
+    pub listen: Listen,
+    /// The access bits of its socket file.
+    pub mode: u32,
+    /// The user that the socket file belongs to, where it is not dockgate's own.
+    pub owner: Option<u32>,
+    /// The group that the socket file belongs to, where it is not dockgate's own.
+    pub group: Option<u32>,
+    /// The name of its policy.
+    pub policy: String,
+    /// The addresses that may connect; empty for all.
+    pub allow_from: Vec<Cidr>,
+    /// Host names that clients of a TCP door may use, beside addresses and names without dots.
+    pub hosts: Vec<String>,
+    /// Where it is written.
+    pub origin: Origin,
+}
+
+/// The access bits of a socket file where none are written.
+pub const DEFAULT_MODE: u32 = 0o660;
+
+impl Door {
+    /// A door that was asked for outside a file, such as `--listen`.
+    ///
+    /// # Errors
+    /// URLs that are none, and TCP beyond loopback: that needs a file that says so.
+    pub fn new(listen: &str, policy: &str, source: &str) -> Result<Self, UrlError> {
+        let listen: Listen = listen.parse()?;
+        if let Some(message) = exposed(&listen) {
+            return Err(UrlError { message, hint: "listen on loopback, or write a `[[door]]` with `plain-text = \"i-know\"`".to_owned() });
+        }
+        let origin = Origin { source: Arc::from(source), line: 0 };
+        Ok(Self { policy: policy.to_owned(), ..Self::plain(listen, origin) })
+    }
+
+    fn plain(listen: Listen, origin: Origin) -> Self {
+        Self {
+            listen,
+            mode: DEFAULT_MODE,
+            owner: None,
+            group: None,
+            policy: String::new(),
+            allow_from: Vec::new(),
+            hosts: Vec::new(),
+            origin,
+        }
+    }
+}
+
+/// Why a door may be reached, and read, by others than this host.
+fn exposed(listen: &Listen) -> Option<String> {
+    match listen {
+        Listen::Tcp(address) if !address.ip().to_canonical().is_loopback() => {
+            Some(format!("`{listen}` is open to the network, and without TLS"))
+        }
+        Listen::Tcp(_) | Listen::Unix(_) => None,
+    }
+}
+
+const UNIX: &[&str] = &["mode", "owner", "group"];
+const TCP: &[&str] = &["allow-from", "hosts", "plain-text"];
+
+/// A door and the places that other checks point at.
+pub(super) struct Written {
+    pub(super) door: Door,
+    pub(super) listen: Span,
+    pub(super) policy: Span,
+}
+
+/// Reads one door; `None` where it was reported as wrong.
+pub(super) fn read(item: &Item<'_>, report: &mut Report<'_>) -> Option<Written> {
+    let table = item.table("`[[door]]`", report)?.at(item.span.clone());
+    let known: Vec<&str> = ["listen", "policy"].iter().chain(UNIX).chain(TCP).copied().collect();
+    table.only(&known, report);
+    let policy = table.require("policy", "add `policy = \"read-only\"`: a door without a policy would be open to anything", report);
+    let policy = policy.and_then(|policy| policy.string(report));
+    let place = table.require("listen", "add `listen = \"unix:///run/dockgate/docker.sock\"`", report)?;
+    let listen = listen(&place, report)?;
+    foreign(&table, &listen, report);
+    guard(&table, &listen, &place, report);
+    let origin = Origin { source: Arc::clone(&report.source), line: report.line(&item.span) };
+    let mut door = Door::plain(listen, origin);
+    door.mode = table.get("mode").and_then(|mode| bits(&mode, report)).unwrap_or(DEFAULT_MODE);
+    door.owner = table.get("owner").and_then(|owner| ids::user(&owner, report));
+    door.group = table.get("group").and_then(|group| ids::group(&group, report));
+    door.allow_from = table.get("allow-from").and_then(|list| ranges(&list, report)).unwrap_or_default();
+    door.hosts = table.get("hosts").and_then(|list| hosts(&list, report)).unwrap_or_default();
+    let policy = policy?;
+    door.policy = policy.value.to_owned();
+    Some(Written { door, listen: place.span, policy: policy.span })
+}
+
+fn listen(item: &Item<'_>, report: &mut Report<'_>) -> Option<Listen> {
+    match item.text(report)?.parse() {
+        Ok(listen) => Some(listen),
+        Err(UrlError { message, hint }) => {
+            report.error("bad-url", &item.span, message).hint = Some(hint);
+            None
+        }
+    }
+}
+
+/// Keys of the other kind of door.
+fn foreign(table: &Table<'_>, listen: &Listen, report: &mut Report<'_>) {
+    let (keys, kind) = match listen {
+        Listen::Unix(_) => (TCP, "tcp"),
+        Listen::Tcp(_) => (UNIX, "unix"),
+    };
+    for item in keys.iter().filter_map(|key| table.get(key)) {
+        report.error("conflicting-keys", &item.key, format!("`{}` is for {kind} doors only", item.name)).hint =
+            Some("leave it out".to_owned());
+    }
+}
+
+fn guard(table: &Table<'_>, listen: &Listen, place: &Item<'_>, report: &mut Report<'_>) {
+    let word = table.get("plain-text").and_then(|item| Some((item.text(report)?, item)));
+    let known = word.as_ref().is_some_and(|(text, _)| *text == "i-know");
+    if let Some((text, item)) = word.filter(|_| !known) {
+        let hint = did_you_mean(text, ["i-know"]).unwrap_or_else(|| "write `\"i-know\"`, or leave it out".to_owned());
+        report.error("bad-value", &item.span, format!("there is no value of `plain-text` `{}`", text.escape_debug())).hint = Some(hint);
+    } else if let Some(message) = exposed(listen).filter(|_| !known) {
+        let said = report.error("plain-text", &place.span, message);
+        said.hint = Some("listen on loopback, or add `plain-text = \"i-know\"`".to_owned());
+        said.notes.push("TLS for doors does not exist yet".to_owned());
+    }
+}
+
+/// `"0660"`, or `0o660`; a plain 660 is a decimal number and means something else.
+fn bits(item: &Item<'_>, report: &mut Report<'_>) -> Option<u32> {
+    let bits = match item.whole() {
+        Some((number, radix)) => u32::try_from(number).ok().filter(|_| radix == 8),
+        None => {
+            item.text(report).map(|text| if text.bytes().all(|b| b.is_ascii_digit()) { u32::from_str_radix(text, 8).ok() } else { None })?
+        }
+    };
+    let Some(bits) = bits.filter(|bits| *bits <= 0o777) else {
+        report.error("bad-value", &item.span, "`mode` is no number of access bits").hint =
+            Some("write it in octal, as `\"0660\"`".to_owned());
+        return None;
+    };
+    if bits & 0o002 != 0 {
+        report.warning("open-door", &item.span, "every user of this host may connect to this door").hint =
+            Some("use `\"0660\"` and `group = \"...\"`".to_owned());
+    }
+    Some(bits)
+}
+
+fn ranges(item: &Item<'_>, report: &mut Report<'_>) -> Option<Vec<Cidr>> {
+    let mut found = Vec::new();
+    let texts = item.texts(report)?;
+    if texts.is_empty() {
+        report.error("bad-value", &item.span, "`allow-from` is empty, so nobody could connect").hint =
+            Some("name a range, or leave the key out".to_owned());
+    }
+    for text in texts {
+        match text.value.parse::<Cidr>() {
+            Ok(range) => found.push(range),
+            Err(hint) => {
+                report.error("bad-value", &text.span, format!("`{}` is no range of addresses", text.value.escape_debug())).hint =
+                    Some(hint.to_owned())
+            }
+        }
+    }
+    Some(found)
+}
+
+/// Names of hosts, kept in small letters as they are compared.
+fn hosts(item: &Item<'_>, report: &mut Report<'_>) -> Option<Vec<String>> {
+    let name = |text: &str| {
+        !text.is_empty() && text.len() < 254 && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    let mut found = Vec::new();
+    for text in item.texts(report)? {
+        if name(text.value) {
+            found.push(text.value.to_ascii_lowercase());
+        } else {
+            report.error("bad-value", &text.span, format!("`{}` is no name of a host", text.value.escape_debug())).hint =
+                Some("write the name alone, without scheme and port".to_owned());
+        }
+    }
+    Some(found)
+}
+
+/// Reports doors that cannot be beside each other.
+pub(super) fn together(doors: &[Written], report: &mut Report<'_>) {
+    for (at, later) in doors.iter().enumerate() {
+        let earlier = || doors.iter().take(at);
+        if let Some(same) = earlier().find(|door| door.door.listen == later.door.listen) {
+            report.error("duplicate-door", &later.listen, format!("another door listens on `{}` too", later.door.listen)).hint =
+                Some(format!("change this one or the one of line {}", same.door.origin.line));
+        } else if let Some(same) = earlier().find(|door| folder(&door.door).is_some() && folder(&door.door) == folder(&later.door)) {
+            report.warning("shared-folder", &later.listen, "another door is in the same folder, so who mounts it has both").hint =
+                Some(format!("give each door a folder of its own; the other one is in line {}", same.door.origin.line));
+        }
+    }
+}
+
+fn folder(door: &Door) -> Option<&Path> {
+    match &door.listen {
+        Listen::Unix(path) => path.parent(),
+        Listen::Tcp(_) => None,
+    }
+}

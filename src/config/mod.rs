@@ -1,0 +1,90 @@
+//! TOML as written → valid values, and the only wording of configuration errors.
+//! Knows nothing of sockets, the audit trail or the command line.
+
+mod cidr;
+mod door;
+mod error;
+mod file;
+mod grants;
+mod ids;
+mod limits;
+mod lint;
+mod paths;
+mod places;
+mod policy;
+mod preset;
+mod root;
+mod rule;
+mod suggest;
+mod tree;
+mod url;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::policy::Policy;
+
+pub use cidr::Cidr;
+pub use door::{DEFAULT_MODE, Door};
+pub use error::{Diagnostic, Severity};
+pub use file::load;
+pub use limits::Limits;
+pub use preset::{Preset, preset, presets};
+pub use root::ways_to_root;
+pub use url::{Listen, UpstreamUrl, UrlError};
+
+/// The preset that holds where no policy is named.
+pub const DEFAULT_POLICY: &str = "read-only";
+
+/// Everything that a configuration file says, as valid values.
+#[derive(Debug, Default)]
+pub struct Config {
+    /// The engine; `None` where it is to be found.
+    pub upstream: Option<UpstreamUrl>,
+    /// The listeners; empty where the file names none.
+    pub doors: Vec<Door>,
+    /// The policies of the file and the presets that its doors name.
+    pub policies: BTreeMap<String, Arc<Policy>>,
+    /// Where the trail goes.
+    pub audit: Audit,
+    /// Sizes, times and counts.
+    pub limits: Limits,
+    /// Host paths that no container may mount, beside dockgate's own.
+    pub protected: Vec<String>,
+    /// The file that this came from, where there is one; `load` leaves it empty.
+    pub path: Option<PathBuf>,
+}
+
+/// Where the trail goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// The file; `None` for standard output.
+    pub file: Option<PathBuf>,
+}
+
+/// A configuration and everything that is to be said about it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// `None` where a diagnostic is an error.
+    pub config: Option<Config>,
+    /// Errors and warnings, in the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Config {
+    /// The policy of this name: the file's, else the preset.
+    pub fn policy(&self, name: &str) -> Option<Arc<Policy>> {
+        self.policies.get(name).cloned().or_else(|| preset(name))
+    }
+}
+
+/// What holds with no file at all: the policy `read-only`, and no doors.
+pub fn defaults() -> Config {
+    let policies = preset(DEFAULT_POLICY).map(|policy| (DEFAULT_POLICY.to_owned(), policy)).into_iter().collect();
+    Config { policies, ..Config::default() }
+}

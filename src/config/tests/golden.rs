@@ -1,0 +1,703 @@
+//! Every kind of mistake, exactly as it is printed.
+//! Knows nothing of what good files become.
+
+use super::said;
+use crate::config::load;
+
+fn golden(text: &str, expected: &str) {
+    let said = said(text);
+    assert_eq!(said, expected.trim_start_matches('\n'), "\n{said}");
+}
+
+#[test]
+fn an_unknown_key_of_the_file() {
+    golden(
+        r##"polcy = 1
+"##,
+        r##"
+x.toml:2:1: error[unknown-key]: unknown key `polcy` in the file
+ 2 | polcy = 1
+   | ^^^^^
+   = help: did you mean `policy`?
+"##,
+    );
+}
+
+#[test]
+fn an_unknown_key_of_a_door_and_no_policy() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/d.sock"
+polcy = "ping"
+"##,
+        r##"
+x.toml:2:1: error[missing-key]: `[[door]]` has no `policy`
+ 2 | [[door]]
+   | ^^^^^^^^
+   = help: add `policy = "read-only"`: a door without a policy would be open to anything
+x.toml:4:1: error[unknown-key]: unknown key `polcy` in `[[door]]`
+ 4 | polcy = "ping"
+   | ^^^^^
+   = help: did you mean `policy`?
+"##,
+    );
+}
+
+#[test]
+fn an_unknown_operation() {
+    golden(
+        r##"[policy.p]
+allow = ["ContainerLst"]
+"##,
+        r##"
+x.toml:3:10: error[unknown-operation]: there is no operation `ContainerLst`
+ 3 | allow = ["ContainerLst"]
+   |          ^^^^^^^^^^^^^^
+   = help: did you mean `ContainerList`?
+"##,
+    );
+}
+
+#[test]
+fn unknown_groups() {
+    golden(
+        r##"[policy.p]
+allow = ["@reed", "read", "nope"]
+"##,
+        r##"
+x.toml:3:10: error[unknown-group]: there is no group of operations `@reed`
+ 3 | allow = ["@reed", "read", "nope"]
+   |          ^^^^^^^
+   = help: did you mean `@read`?
+x.toml:3:19: error[unknown-operation]: there is no operation `read`
+ 3 | allow = ["@reed", "read", "nope"]
+   |                   ^^^^^^
+   = help: did you mean the group `@read`?
+x.toml:3:27: error[unknown-operation]: there is no operation `nope`
+ 3 | allow = ["@reed", "read", "nope"]
+   |                           ^^^^^^
+   = help: write an operation id (`ContainerList`), a pattern (`Container*`), a group (`@read`) or `METHOD /path`
+"##,
+    );
+}
+
+#[test]
+fn a_pattern_of_nothing() {
+    golden(
+        r##"[policy.p]
+allow = ["Contaner*"]
+"##,
+        r##"
+x.toml:3:10: error[unknown-operation]: no operation fits the pattern `Contaner*`
+ 3 | allow = ["Contaner*"]
+   |          ^^^^^^^^^^^
+   = help: operation ids look like `ContainerList`; `dockgate preset show unrestricted` shows the groups
+"##,
+    );
+}
+
+#[test]
+fn paths_that_are_no_operations() {
+    golden(
+        r##"[policy.p]
+allow = ["GET /v1.43/containers/json", "get /containers/json", "GET /containers/create", "GET /containers/web/json", "GET /container/json", "/containers/json"]
+"##,
+        r##"
+x.toml:3:10: error[unknown-operation]: `GET /v1.43/containers/json` is no operation of the Engine API
+ 3 | allow = ["GET /v1.43/containers/json", "get /containers/json", "GET /containers/create", "GET /containers/web/json", "GET /container/json", "/containers/json"]
+   |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+   = help: leave out the version, a rule holds for all of them: `GET /containers/json`
+x.toml:3:40: error[unknown-operation]: `get /containers/json` is no operation of the Engine API
+ 3 | allow = ["GET /v1.43/containers/json", "get /containers/json", "GET /containers/create", "GET /containers/web/json", "GET /container/json", "/containers/json"]
+   |                                        ^^^^^^^^^^^^^^^^^^^^^^
+   = help: `/containers/json` takes `GET`: write `GET /containers/json`
+x.toml:3:64: error[unknown-operation]: `GET /containers/create` is no operation of the Engine API
+ 3 | allow = ["GET /v1.43/containers/json", "get /containers/json", "GET /containers/create", "GET /containers/web/json", "GET /container/json", "/containers/json"]
+   |                                                                ^^^^^^^^^^^^^^^^^^^^^^^^
+   = help: `/containers/create` takes `POST`: write `POST /containers/create`
+x.toml:3:90: error[unknown-operation]: `GET /containers/web/json` is no operation of the Engine API
+ 3 | allow = ["GET /v1.43/containers/json", "get /containers/json", "GET /containers/create", "GET /containers/web/json", "GET /container/json", "/containers/json"]
+   |                                                                                          ^^^^^^^^^^^^^^^^^^^^^^^^^^
+   = help: this is one object's path: write `{ method = "GET", path = "/containers/web/json" }` for it alone, or a placeholder for all
+x.toml:3:118: error[unknown-operation]: `GET /container/json` is no operation of the Engine API
+ 3 | allow = ["GET /v1.43/containers/json", "get /containers/json", "GET /containers/create", "GET /containers/web/json", "GET /container/json", "/containers/json"]
+   |                                                                                                                      ^^^^^^^^^^^^^^^^^^^^^
+   = help: did you mean `GET /containers/json`?
+x.toml:3:141: error[unknown-operation]: `/containers/json` is no operation of the Engine API
+ 3 | allow = ["GET /v1.43/containers/json", "get /containers/json", "GET /containers/create", "GET /containers/web/json", "GET /container/json", "/containers/json"]
+   |                                                                                                                                             ^^^^^^^^^^^^^^^^^^
+   = help: `/containers/json` takes `GET`: write `GET /containers/json`
+"##,
+    );
+}
+
+#[test]
+fn a_string_instead_of_a_list() {
+    golden(
+        r##"[policy.p]
+allow = "@read"
+"##,
+        r##"
+x.toml:3:9: error[wrong-type]: `allow` must be a list, and this is a string
+ 3 | allow = "@read"
+   |         ^^^^^^^
+   = help: write `["@read"]`
+"##,
+    );
+}
+
+#[test]
+fn an_unknown_preset_and_a_circle() {
+    golden(
+        r##"[policy.p]
+extends = ["redonly", "b"]
+[policy.b]
+extends = ["p"]
+"##,
+        r##"
+x.toml:3:12: error[unknown-policy]: there is no policy and no preset `redonly`
+ 3 | extends = ["redonly", "b"]
+   |            ^^^^^^^^^
+   = help: did you mean `read-only`?
+x.toml:3:23: error[cycle]: `b` extends itself: b → p → b
+ 3 | extends = ["redonly", "b"]
+   |                       ^^^
+   = help: take one of these names out of its `extends`
+x.toml:5:12: error[cycle]: `p` extends itself: p → b → p
+ 5 | extends = ["p"]
+   |            ^^^
+   = help: take one of these names out of its `extends`
+"##,
+    );
+}
+
+#[test]
+fn a_door_open_to_the_network_with_an_unknown_policy() {
+    golden(
+        r##"[[door]]
+listen = "tcp://0.0.0.0:2375"
+policy = "pong"
+"##,
+        r##"
+x.toml:3:10: error[plain-text]: `tcp://0.0.0.0:2375` is open to the network, and without TLS
+ 3 | listen = "tcp://0.0.0.0:2375"
+   |          ^^^^^^^^^^^^^^^^^^^^
+   = help: listen on loopback, or add `plain-text = "i-know"`
+   = note: TLS for doors does not exist yet
+x.toml:4:10: error[unknown-policy]: there is no policy and no preset `pong`
+ 4 | policy = "pong"
+   |          ^^^^^^
+   = help: did you mean `ping`?
+"##,
+    );
+}
+
+#[test]
+fn doors_in_wrong_places() {
+    golden(
+        r##"[[door]]
+listen = "/run/d.sock"
+policy = "ping"
+[[door]]
+listen = "tcp://:2375"
+policy = "ping"
+[[door]]
+listen = "unix:///run/a/d.sock"
+policy = "ping"
+[[door]]
+listen = "unix:///run/a/d.sock"
+policy = "ping"
+hosts = []
+"##,
+        r##"
+x.toml:3:10: error[bad-url]: `/run/d.sock` has no scheme
+ 3 | listen = "/run/d.sock"
+   |          ^^^^^^^^^^^^^
+   = help: write `unix:///run/d.sock`
+x.toml:6:10: error[bad-url]: `tcp://:2375` names no address
+ 6 | listen = "tcp://:2375"
+   |          ^^^^^^^^^^^^^
+   = help: write `tcp://127.0.0.1:2375`
+x.toml:12:10: error[duplicate-door]: another door listens on `unix:///run/a/d.sock` too
+ 12 | listen = "unix:///run/a/d.sock"
+    |          ^^^^^^^^^^^^^^^^^^^^^^
+    = help: change this one or the one of line 8
+x.toml:14:1: error[conflicting-keys]: `hosts` is for tcp doors only
+ 14 | hosts = []
+    | ^^^^^
+    = help: leave it out
+"##,
+    );
+}
+
+#[test]
+fn an_engine_behind_tls() {
+    golden(
+        r##"[upstream]
+url = "https://engine:2376"
+"##,
+        r##"
+x.toml:3:7: error[bad-url]: TLS to the engine is not supported yet
+ 3 | url = "https://engine:2376"
+   |       ^^^^^^^^^^^^^^^^^^^^^
+   = help: use unix:// or tcp://
+"##,
+    );
+}
+
+#[test]
+fn conditions_that_cannot_hold() {
+    golden(
+        r##"[policy.p]
+allow = [
+    { operation = "ContainerStart", id = "(" },
+    { operation = "ContainerList", id = "a" },
+    { operation = "ContainerList", query = { al = "1" } },
+    { operation = "ContainerList", query = { all = "true" } },
+    { path = "/v1.43/containers/json" },
+    { id = "a" },
+    { operation = "ContainerList", path = "/x" },
+    7,
+]
+"##,
+        r##"
+x.toml:4:42: error[bad-regex]: `(` is no regular expression
+ 4 |     { operation = "ContainerStart", id = "(" },
+   |                                          ^^^
+   = help: the syntax is that of Rust's regex crate, without look-around and back-references
+   = note: unclosed group
+x.toml:5:36: error[bad-condition]: `id` is no condition for `ContainerList`
+ 5 |     { operation = "ContainerList", id = "a" },
+   |                                    ^^
+   = help: leave it out: the path names no container, exec, network, volume or image
+x.toml:6:46: error[bad-condition]: `al` is no condition for `ContainerList`
+ 6 |     { operation = "ContainerList", query = { al = "1" } },
+   |                                              ^^
+   = help: did you mean `all`?
+x.toml:7:52: error[never-matches]: `all` is judged as `1` or `0`, and this matches neither
+ 7 |     { operation = "ContainerList", query = { all = "true" } },
+   |                                                    ^^^^^^
+   = help: write `"1"` for true and `"0"` for false
+x.toml:8:14: error[never-matches]: no operation has a path like this
+ 8 |     { path = "/v1.43/containers/json" },
+   |              ^^^^^^^^^^^^^^^^^^^^^^^^
+   = help: leave out the version: it is not part of the path here
+x.toml:9:5: error[missing-key]: this rule names no operation
+ 9 |     { id = "a" },
+   |     ^^^^^^^^^^^^
+   = help: add `operation = "ContainerStart"` or `path = "/containers/[^/]+/start"`
+x.toml:10:36: error[conflicting-keys]: a rule has `operation` or `path`, not both
+ 10 |     { operation = "ContainerList", path = "/x" },
+    |                                    ^^^^
+    = help: leave one of them out
+x.toml:11:5: error[wrong-type]: `allow` must be a string, and this is a whole number
+ 11 |     7,
+    |     ^
+    = help: write `"7"`
+"##,
+    );
+}
+
+#[test]
+fn a_pattern_that_does_not_open_what_passes_unread() {
+    golden(
+        r##"[policy.p]
+allow = ["Image*"]
+"##,
+        r##"
+x.toml:3:10: warning[opaque-operation]: `Image*` does not open `ImageBuild` and `ImageLoad`
+ 3 | allow = ["Image*"]
+   |          ^^^^^^^^
+   = help: name each one by its operation id, if it is meant
+   = note: their bodies pass unread, so patterns and `path` never open them
+"##,
+    );
+}
+
+#[test]
+fn rules_that_change_nothing() {
+    golden(
+        r##"[policy.p]
+allow = ["ContainerLogs", "@read", "ContainerList", "ImageList"]
+deny = ["@logs", "ImageList"]
+"##,
+        r##"
+x.toml:3:10: warning[unreachable-rule]: `ContainerLogs` can never match: `@logs` denies all of it
+ 3 | allow = ["ContainerLogs", "@read", "ContainerList", "ImageList"]
+   |          ^^^^^^^^^^^^^^^
+   = help: take it out, or the deny at x.toml:4
+x.toml:3:36: warning[unused-rule]: `ContainerList` adds nothing: `@read` at x.toml:3 allows it already
+ 3 | allow = ["ContainerLogs", "@read", "ContainerList", "ImageList"]
+   |                                    ^^^^^^^^^^^^^^^
+   = help: take it out
+x.toml:3:53: warning[contradiction]: `ImageList` stands in `allow` and in `deny`
+ 3 | allow = ["ContainerLogs", "@read", "ContainerList", "ImageList"]
+   |                                                     ^^^^^^^^^^^
+   = help: take it out of one of them: the deny of line 4 wins
+"##,
+    );
+}
+
+#[test]
+fn an_allowlist_with_a_way_around() {
+    golden(
+        r##"[policy.p]
+allow = ["ContainerCreate", "ImageTag"]
+[policy.p.create]
+images = ["docker.io/library/*"]
+"##,
+        r##"
+x.toml:5:1: error[allowlist-defeated]: `images` of policy `p` is defeated by `ImageTag`, which can give any image a listed name
+ 5 | images = ["docker.io/library/*"]
+   | ^^^^^^
+   = help: set `require-digest = true`, or deny what defeats it
+"##,
+    );
+}
+
+#[test]
+fn grants_that_are_wrong() {
+    golden(
+        r##"[policy.p.create]
+level = "restricted"
+images = ["nginx", "ghcr.io/a/b:1", "acme/x"]
+ports = ["8080", "::1:80", "localhost:80", "127.0.0.1:0"]
+networks = ["host", "container:x"]
+cap-add = ["SYS_ADMN", "ALL"]
+devices = ["fuse"]
+binds = ["/srv:/srv:ro", { source = "/etc" }, { source = "/srv", mode = "wr" }, {}]
+env = ["A"]
+inject = { memory = "1GiB" }
+"##,
+        r##"
+x.toml:3:9: error[not-supported]: level `restricted` does not exist yet
+ 3 | level = "restricted"
+   |         ^^^^^^^^^^^^
+   = help: use `baseline`
+x.toml:4:11: error[bad-value]: `nginx` names no registry
+ 4 | images = ["nginx", "ghcr.io/a/b:1", "acme/x"]
+   |           ^^^^^^^
+   = help: write `docker.io/library/nginx`: images are compared by their whole name
+x.toml:4:20: error[bad-value]: `ghcr.io/a/b:1` has a tag or digest
+ 4 | images = ["nginx", "ghcr.io/a/b:1", "acme/x"]
+   |                    ^^^^^^^^^^^^^^^
+   = help: write `ghcr.io/a/b`: `images` matches the repository alone
+x.toml:4:37: error[bad-value]: `acme/x` names no registry
+ 4 | images = ["nginx", "ghcr.io/a/b:1", "acme/x"]
+   |                                     ^^^^^^^^
+   = help: write `docker.io/acme/x`: images are compared by their whole name
+x.toml:5:10: error[bad-value]: `8080` names no address
+ 5 | ports = ["8080", "::1:80", "localhost:80", "127.0.0.1:0"]
+   |          ^^^^^^
+   = help: write the address too: `127.0.0.1:8080`, or `0.0.0.0:8080` for every address
+x.toml:5:18: error[bad-value]: `::1:80` has an IPv6 address without brackets
+ 5 | ports = ["8080", "::1:80", "localhost:80", "127.0.0.1:0"]
+   |                  ^^^^^^^^
+   = help: write `[::1]:80`
+x.toml:5:28: error[bad-value]: `localhost:80` names no address
+ 5 | ports = ["8080", "::1:80", "localhost:80", "127.0.0.1:0"]
+   |                            ^^^^^^^^^^^^^^
+   = help: write the address too: `127.0.0.1:80`, or `0.0.0.0:80` for every address
+x.toml:5:44: error[bad-value]: `127.0.0.1:0` names no port
+ 5 | ports = ["8080", "::1:80", "localhost:80", "127.0.0.1:0"]
+   |                                            ^^^^^^^^^^^^^
+   = help: write one like `127.0.0.1:8080` or `127.0.0.1:8000-8999`
+x.toml:6:13: error[bad-value]: the network `host` cannot be granted
+ 6 | networks = ["host", "container:x"]
+   |             ^^^^^^
+   = help: set `level = "unrestricted"`, if containers may use the host's network
+x.toml:6:21: error[bad-value]: `container:x` is no name of a network
+ 6 | networks = ["host", "container:x"]
+   |                     ^^^^^^^^^^^^^
+   = help: name a network; other containers' networks cannot be granted
+x.toml:7:12: error[bad-value]: there is no capability `SYS_ADMN`
+ 7 | cap-add = ["SYS_ADMN", "ALL"]
+   |            ^^^^^^^^^^
+   = help: did you mean `SYS_ADMIN`?
+x.toml:7:24: error[bad-value]: `ALL` capabilities amount to root on the host
+ 7 | cap-add = ["SYS_ADMN", "ALL"]
+   |                        ^^^^^
+   = help: name the ones that are needed, or set `level = "unrestricted"`
+x.toml:8:12: error[bad-value]: `fuse` is no path of one device
+ 8 | devices = ["fuse"]
+   |            ^^^^^^
+   = help: write one like `/dev/fuse`, without stars
+x.toml:9:10: error[wrong-type]: an entry of `binds` must be a table
+ 9 | binds = ["/srv:/srv:ro", { source = "/etc" }, { source = "/srv", mode = "wr" }, {}]
+   |          ^^^^^^^^^^^^^^
+   = help: write `{ source = "/srv", mode = "ro" }`
+x.toml:9:37: error[host-path]: `/etc` amounts to root on the host
+ 9 | binds = ["/srv:/srv:ro", { source = "/etc" }, { source = "/srv", mode = "wr" }, {}]
+   |                                     ^^^^^^
+   = help: name the one folder that is needed, or set `level = "unrestricted"`
+x.toml:9:73: error[bad-value]: there is no bind mode `wr`
+ 9 | binds = ["/srv:/srv:ro", { source = "/etc" }, { source = "/srv", mode = "wr" }, {}]
+   |                                                                         ^^^^
+   = help: write one of `ro` and `rw`
+x.toml:9:81: error[missing-key]: an entry of `binds` has no `source`
+ 9 | binds = ["/srv:/srv:ro", { source = "/etc" }, { source = "/srv", mode = "wr" }, {}]
+   |                                                                                 ^^
+   = help: write `{ source = "/srv/data", mode = "ro" }`
+x.toml:10:7: error[wrong-type]: `env` must be a table
+ 10 | env = ["A"]
+    |       ^^^^^
+    = help: write `{ deny = ["NAME"] }`
+x.toml:11:1: error[not-supported]: `inject` is not supported yet
+ 11 | inject = { memory = "1GiB" }
+    | ^^^^^^
+    = help: leave it out
+"##,
+    );
+}
+
+#[test]
+fn a_mode_a_group_and_a_policy_that_do_not_exist() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/a/d.sock"
+policy = "p"
+mode = 660
+group = "no-such-group"
+[policy.p]
+mode = "obsrve"
+[policy.q]
+allow = ["@ping"]
+"##,
+        r##"
+x.toml:5:8: error[bad-value]: `mode` is no number of access bits
+ 5 | mode = 660
+   |        ^^^
+   = help: write it in octal, as `"0660"`
+x.toml:6:9: error[unknown-id]: `/etc/group` has no group `no-such-group`
+ 6 | group = "no-such-group"
+   |         ^^^^^^^^^^^^^^^
+   = help: write its number instead, if the name exists only elsewhere
+x.toml:8:8: error[bad-value]: there is no mode `obsrve`
+ 8 | mode = "obsrve"
+   |        ^^^^^^^^
+   = help: did you mean `observe`?
+"##,
+    );
+}
+
+#[test]
+fn a_preset_that_is_as_good_as_root() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/a/d.sock"
+policy = "unrestricted"
+"##,
+        r##"
+x.toml:4:10: warning[as-good-as-root]: policy `unrestricted` is as good as root on the host
+ 4 | policy = "unrestricted"
+   |          ^^^^^^^^^^^^^^
+   = help: give it only to clients that you would give the docker socket itself
+   = note: level `unrestricted` checks nothing of `ContainerCreate`, `ContainerUpdate`, `ContainerExec`, `ServiceCreate` and `ServiceUpdate`
+   = note: `PutContainerArchive` writes any file into containers, mounted folders included
+   = note: `PluginPull`, `PluginDelete`, `PluginEnable`, `PluginDisable`, `PluginUpgrade` and 3 more allowed: plugins run as root on the host
+   = note: `NodeDelete`, `NodeUpdate`, `SwarmInit`, `SwarmJoin`, `SwarmLeave` and 5 more allowed: services run on every node, unchecked
+"##,
+    );
+}
+
+#[test]
+fn limits_without_units() {
+    golden(
+        r##"[limits]
+head-timeout = 10
+connections = "5"
+max-json-body = "4MB"
+"##,
+        r##"
+x.toml:3:16: error[wrong-type]: `head-timeout` has no unit
+ 3 | head-timeout = 10
+   |                ^^
+   = help: write `"10s"`
+x.toml:4:15: error[wrong-type]: `connections` must be a whole number, and this is a string
+ 4 | connections = "5"
+   |               ^^^
+   = help: write `5` without quotes
+x.toml:5:17: error[bad-value]: `4MB` is no number with a unit
+ 5 | max-json-body = "4MB"
+   |                 ^^^^^
+   = help: write one like `4MiB`; units are `KiB`, `MiB`, `GiB` and `B`
+"##,
+    );
+}
+
+#[test]
+fn a_door_that_is_no_list() {
+    golden(
+        r##"[door]
+listen = "x"
+"##,
+        r##"
+x.toml:2:2: error[wrong-type]: `[door]` is one table, and doors are a list of them
+ 2 | [door]
+   |  ^^^^
+   = help: write `[[door]]`
+"##,
+    );
+}
+
+#[test]
+fn a_door_without_a_policy() {
+    golden(
+        r##"[[door]]
+listen = "unix:///a/b"
+"##,
+        r##"
+x.toml:2:1: error[missing-key]: `[[door]]` has no `policy`
+ 2 | [[door]]
+   | ^^^^^^^^
+   = help: add `policy = "read-only"`: a door without a policy would be open to anything
+"##,
+    );
+}
+
+#[test]
+fn what_is_no_toml() {
+    golden(
+        r##"x = 
+[policy
+"##,
+        r##"
+x.toml:2:5: error[syntax]: string values must be quoted, expected literal string
+ 2 | x = 
+   |     ^
+   = help: the file must be TOML, as on https://toml.io
+x.toml:3:8: error[syntax]: unclosed table, expected `]`
+ 3 | [policy
+   |        ^
+   = help: the file must be TOML, as on https://toml.io
+"##,
+    );
+}
+
+#[test]
+fn a_place_after_tabs() {
+    golden(
+        r##"	[audit]
+	file = "trail"
+"##,
+        r##"
+x.toml:3:9: error[bad-path]: `trail` is no plain path
+ 3 | 	file = "trail"
+   | 	       ^^^^^^^
+   = help: write an absolute path without `.`, `..`, doubled or final slashes
+"##,
+    );
+}
+
+#[test]
+fn a_policy_that_extends_itself() {
+    golden(
+        r##"[policy.p]
+extends = ["p"]
+"##,
+        r##"
+x.toml:3:12: error[cycle]: `p` extends itself
+ 3 | extends = ["p"]
+   |            ^^^
+   = help: take its name out of its `extends`
+"##,
+    );
+}
+
+#[test]
+fn a_door_for_everyone_and_two_in_one_folder() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/d/a.sock"
+policy = "ping"
+mode = "0666"
+[[door]]
+listen = "unix:///run/d/b.sock"
+policy = "ping"
+"##,
+        r##"
+x.toml:5:8: warning[open-door]: every user of this host may connect to this door
+ 5 | mode = "0666"
+   |        ^^^^^^
+   = help: use `"0660"` and `group = "..."`
+x.toml:7:10: warning[shared-folder]: another door is in the same folder, so who mounts it has both
+ 7 | listen = "unix:///run/d/b.sock"
+   |          ^^^^^^^^^^^^^^^^^^^^^^
+   = help: give each door a folder of its own; the other one is in line 2
+"##,
+    );
+}
+
+#[test]
+fn every_way_to_root() {
+    golden(
+        r##"[policy.p]
+allow = ["ContainerCreate", "ExecStart", "PutContainerArchive"]
+mode = "observe"
+[policy.p.create]
+targets = "any"
+binds = [{ source = "/srv/**", mode = "rw" }]
+cap-add = ["SYS_ADMIN"]
+devices = ["/dev/sda"]
+"##,
+        r##"
+x.toml:2:9: warning[as-good-as-root]: policy `p` is as good as root on the host
+ 2 | [policy.p]
+   |         ^
+   = help: give it only to clients that you would give the docker socket itself
+   = note: mode `observe` forwards what the policy denies
+   = note: `targets = "any"` lets `ExecStart` reach privileged containers
+   = note: the bind `/srv/**` is writable: a container can plant a link there that leads out of it
+   = note: `cap-add` grants `SYS_ADMIN`
+   = note: `devices` grants `/dev/sda`
+   = note: `PutContainerArchive` writes any file into containers, mounted folders included
+"##,
+    );
+}
+
+#[test]
+fn a_path_that_is_not_absolute() {
+    golden(
+        r##"protected = ["var/lib"]
+"##,
+        r##"
+x.toml:2:14: error[bad-path]: `var/lib` is no plain path
+ 2 | protected = ["var/lib"]
+   |              ^^^^^^^^^
+   = help: write an absolute path without `.`, `..`, doubled or final slashes
+"##,
+    );
+}
+
+#[test]
+fn a_file_without_version() {
+    let found = load("x.toml", "[audit]\n").diagnostics;
+    let said: Vec<String> = found.iter().map(|diagnostic| diagnostic.render("[audit]\n", false)).collect();
+    let expected = r##"
+x.toml:1:1: error[missing-key]: the file has no `version`
+ 1 | [audit]
+   | ^
+   = help: add `version = 1` as the first line: it pins what defaults mean
+"##;
+    assert_eq!(said.join(""), expected.trim_start_matches('\n'));
+}
+
+#[test]
+fn a_version_that_does_not_exist_yet() {
+    let found = load("x.toml", "version = 2").diagnostics;
+    let expected = r##"
+x.toml:1:11: error[unsupported-version]: this dockgate does not know version 2 of the configuration
+ 1 | version = 2
+   |           ^
+   = help: write `version = 1`
+"##;
+    assert_eq!(found[0].render("version = 2", false), expected.trim_start_matches('\n'));
+}
+
+#[test]
+fn colours_are_only_there_when_asked_for_and_control_characters_never() {
+    let text = "version = 1\nx\u{7f} = 1\n";
+    let found = load("x.toml", text).diagnostics;
+    assert!(found[0].render(text, true).contains("\x1b[1;31m"));
+    assert!(!found[0].render(text, false).contains(['\x1b', '\x7f']));
+}

@@ -1,0 +1,283 @@
+//! What good files become, and which mistakes are found.
+//! Knows nothing of how mistakes are printed.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{Cidr, Config, Door, Listen, UpstreamUrl, defaults, load, preset, presets, ways_to_root};
+use crate::docker::Operation;
+use crate::docker::operations::{Group, TABLE};
+use crate::policy::{BindAccess, Level, Mode, Policy, Targets};
+
+use super::{codes, read};
+
+fn good(text: &str) -> Config {
+    let loaded = read(text);
+    let said: Vec<String> = loaded.diagnostics.iter().map(|d| d.render(text, false)).collect();
+    loaded.config.unwrap_or_else(|| panic!("{}", said.join("")))
+}
+
+fn policy(text: &str) -> Arc<Policy> {
+    good(text).policies.get("p").cloned().unwrap()
+}
+
+fn open(policy: &Policy) -> Vec<&'static str> {
+    TABLE.iter().filter(|o| policy.rules.may_allow(**o) && policy.rules.denies_always(**o).is_none()).map(|o| o.name()).collect()
+}
+
+#[test]
+fn the_commented_default_loads_without_a_word() {
+    let text = include_str!("../../../config/dockgate.toml");
+    let loaded = load("dockgate.toml", text);
+    let said: Vec<String> = loaded.diagnostics.iter().map(|d| d.render(text, false)).collect();
+    assert_eq!(said.join(""), "");
+    let config = loaded.config.unwrap();
+    assert_eq!(config.doors.len(), 2);
+    assert_eq!(config.limits, super::super::Limits::default());
+    assert_eq!(config.policies.keys().collect::<Vec<_>>(), ["ci", "read-only"]);
+}
+
+#[test]
+fn every_preset_is_a_file_that_loads_and_a_policy() {
+    assert_eq!(presets().len(), 6);
+    for found in presets() {
+        let loaded = load(found.name, found.text);
+        assert!(loaded.config.is_some(), "{}: {:?}", found.name, loaded.diagnostics);
+        let expected: &[&str] = if found.name == "unrestricted" { &["as-good-as-root"] } else { &[] };
+        assert_eq!(loaded.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>(), expected, "{}", found.name);
+        assert_eq!(preset(found.name).unwrap().name, found.name);
+    }
+    assert!(preset("nothing").is_none());
+}
+
+#[test]
+fn presets_open_what_they_say() {
+    let read_only: Vec<_> = TABLE.iter().filter(|o| o.row().groups.contains(&Group::Read)).map(|o| o.name()).collect();
+    assert_eq!(open(&preset("read-only").unwrap()), read_only);
+    assert_eq!(open(&preset("ping").unwrap()), ["SystemPing", "SystemPingHead", "SystemVersion"]);
+    assert_eq!(open(&preset("deny-all").unwrap()), [""; 0]);
+    assert_eq!(open(&preset("unrestricted").unwrap()).len(), TABLE.len());
+    assert_eq!(preset("unrestricted").unwrap().create.level, Level::Unrestricted);
+    assert_eq!(open(&preset("traefik").unwrap()).len(), 10);
+    let portainer = preset("portainer-read-only").unwrap();
+    assert!(portainer.rules.may_allow(Operation::ContainerTop) && !portainer.rules.may_allow(Operation::SwarmInspect));
+    assert!(TABLE.iter().filter(|o| portainer.rules.may_allow(**o)).all(|o| o.row().method.as_str() != "POST"));
+    assert!(
+        presets()
+            .iter()
+            .filter(|found| !ways_to_root(&preset(found.name).unwrap()).is_empty())
+            .map(|found| found.name)
+            .eq(["unrestricted"])
+    );
+}
+
+#[test]
+fn without_a_file_the_policy_is_read_only() {
+    let config = defaults();
+    assert!(config.doors.is_empty() && config.upstream.is_none() && config.audit.file.is_none());
+    assert_eq!(config.policies.keys().collect::<Vec<_>>(), ["read-only"]);
+    assert_eq!(config.policy("ping").unwrap().name, "ping");
+}
+
+#[test]
+fn doors_hold_what_is_written() {
+    let config = good(
+        "[upstream]\nurl = \"tcp://engine:2375\"\n[audit]\nfile = \"/var/log/a.jsonl\"\n[[door]]\nlisten = \"unix:///run/a/docker.sock\"\nmode = \"0600\"\ngroup = \"7\"\nowner = 0\npolicy = \"ping\"\n\
+         [[door]]\nlisten = \"tcp://0.0.0.0:2375\"\nplain-text = \"i-know\"\nallow-from = [\"10.0.0.0/8\"]\nhosts = [\"Docker.example.com\"]\npolicy = \"ping\"\n",
+    );
+    let [unix, tcp] = &config.doors[..] else { panic!() };
+    assert_eq!((unix.mode, unix.owner, unix.group, unix.origin.line), (0o600, Some(0), Some(7), 6));
+    assert_eq!(unix.listen, Listen::Unix(PathBuf::from("/run/a/docker.sock")));
+    assert_eq!(
+        (tcp.listen.to_string().as_str(), tcp.mode, &tcp.hosts[..]),
+        ("tcp://0.0.0.0:2375", 0o660, &["docker.example.com".to_owned()][..])
+    );
+    assert!(tcp.allow_from[0].contains("10.1.2.3".parse().unwrap()) && !tcp.allow_from[0].contains("11.1.2.3".parse().unwrap()));
+    assert_eq!(config.upstream, Some(UpstreamUrl::Tcp("engine:2375".to_owned())));
+    assert_eq!(config.audit.file, Some(PathBuf::from("/var/log/a.jsonl")));
+    assert_eq!(config.policies.keys().collect::<Vec<_>>(), ["ping"]);
+}
+
+#[test]
+fn a_door_of_the_command_line_stays_on_this_host() {
+    assert_eq!(Door::new("tcp://127.0.0.1:1", "ping", "--listen").unwrap().policy, "ping");
+    assert!(Door::new("tcp://0.0.0.0:1", "ping", "--listen").unwrap_err().to_string().contains("plain-text"));
+    assert!(Door::new("/run/x.sock", "ping", "--listen").unwrap_err().to_string().contains("`unix:///run/x.sock`"));
+}
+
+#[test]
+fn ranges_hold_their_addresses() {
+    let holds = |range: &str, address: &str| range.parse::<Cidr>().unwrap().contains(address.parse::<IpAddr>().unwrap());
+    assert!(holds("127.0.0.0/8", "127.9.9.9") && !holds("127.0.0.0/8", "128.0.0.1"));
+    assert!(holds("10.0.0.1", "10.0.0.1") && !holds("10.0.0.1", "10.0.0.2"));
+    assert!(holds("127.0.0.0/8", "::ffff:127.0.0.1"));
+    assert!(holds("fd00::/8", "fd12::1") && !holds("fd00::/8", "fe00::1"));
+    assert!(holds("0.0.0.0/0", "1.2.3.4") && !holds("0.0.0.0/0", "::1") && holds("::/0", "::1"));
+    assert!(["", "1.2.3.4/33", "1.2.3.4/+8", "1.2.3.4/8", "a/8", "::1/129"].iter().all(|text| text.parse::<Cidr>().is_err()));
+}
+
+#[test]
+fn limits_have_units() {
+    let config = good("[limits]\nmax-json-body = \"512 KiB\"\nhead-timeout = \"500ms\"\nidle-timeout = \"2m\"\nconnections = 5\n");
+    assert_eq!((config.limits.max_json_body, config.limits.connections), (512 << 10, 5));
+    assert_eq!((config.limits.head_timeout, config.limits.idle_timeout), (Duration::from_millis(500), Duration::from_secs(120)));
+    assert_eq!(
+        codes("[limits]\nmax-json-body = \"4\"\nhead-timeout = \"-1s\"\nconnections = 0\ndrain-timeout = \"99999999999999999999h\"\n"),
+        ["bad-value"; 4]
+    );
+}
+
+#[test]
+fn every_form_of_a_rule_names_its_operations() {
+    let open = |entry: &str| open(&policy(&format!("[policy.p]\nallow = [{entry}]\n")));
+    assert_eq!(open("\"ContainerList\""), ["ContainerList"]);
+    assert_eq!(open("\"Container*ttach*\""), ["ContainerAttach", "ContainerAttachWebsocket"]);
+    assert_eq!(open("\"@logs\""), ["ContainerLogs", "ServiceLogs", "TaskLogs"]);
+    assert_eq!(open("\"GET /containers/{anything}/json\""), ["ContainerInspect"]);
+    assert_eq!(open("\"GET /images/{name}/json\""), ["ImageInspect"]);
+    assert_eq!(
+        open("{ operation = \"Container*\", id = \"web\", query = { signal = \"SIGHUP|HUP\" } }"),
+        ["ContainerStop", "ContainerRestart", "ContainerKill"]
+    );
+    assert_eq!(open("{ method = \"POST\", path = \"/containers/[^/]+/(start|stop)\" }"), ["ContainerStart", "ContainerStop"]);
+    assert_eq!(open("{ path = \"/info\" }, \"@ping\"").len(), 4);
+}
+
+#[test]
+fn patterns_never_open_what_passes_unread_but_always_deny_it() {
+    let opened = policy("[policy.p]\nallow = [\"*\"]\n");
+    assert!(!opened.rules.may_allow(Operation::PutContainerArchive) && opened.rules.may_allow(Operation::ContainerCreate));
+    assert!(codes("[policy.p]\nallow = [\"*\"]\n").contains(&"opaque-operation"));
+    let shut = policy("[policy.p]\nallow = [\"@exec\"]\ndeny = [\"Put*\"]\n");
+    assert!(shut.rules.denies_always(Operation::PutContainerArchive).is_some());
+}
+
+#[test]
+fn policies_unite_rules_and_take_the_nearest_key() {
+    let text = "[policy.far]\nallow = [\"@logs\"]\ndeny = [\"TaskLogs\"]\ncreate = { images = [\"ghcr.io/a/*\"], volumes = [\"far\"], level = \"unrestricted\" }\nmode = \"warn\"\n\
+                [policy.near]\nextends = [\"far\"]\ncreate = { volumes = [\"near\"], level = \"baseline\" }\n\
+                [policy.p]\nextends = [\"ping\", \"near\"]\ndeny = [\"ServiceLogs\"]\ncreate = { targets = \"any\" }\n";
+    let policy = policy(text);
+    assert_eq!(open(&policy), ["SystemPing", "SystemPingHead", "SystemVersion", "ContainerLogs"]);
+    assert_eq!((policy.mode, policy.create.level, policy.create.targets), (Mode::Enforce, Level::Baseline, Targets::Any));
+    assert_eq!((policy.create.volumes[0].as_str(), policy.create.images.as_ref().unwrap()[0].as_str()), ("near", "ghcr.io/a/*"));
+    let rule = policy.rules.denies_always(Operation::TaskLogs).unwrap();
+    assert_eq!(rule.origin.to_string(), "x.toml:4");
+}
+
+#[test]
+fn a_policy_may_extend_the_preset_of_its_own_name() {
+    let config = good("[policy.traefik]\nextends = [\"traefik\"]\nallow = [\"SystemInfo\"]\n");
+    assert_eq!(open(config.policies.get("traefik").unwrap()).len(), 11);
+}
+
+#[test]
+fn grants_hold_what_is_written() {
+    let policy = policy(
+        "[policy.p.create]\nimages = [\"docker.io/library/*\"]\nrequire-digest = true\nrequire-non-root = true\nbinds = [{ source = \"/srv/a\" }, { source = \"/srv/b/**\", mode = \"rw\" }]\n\
+         ports = [\"127.0.0.1:80\", \"[::1]:8000-8999\", \"0.0.0.0:1\"]\ncap-add = [\"cap_net_admin\", \"BPF\"]\ndevices = [\"/dev/fuse\"]\nenv = { deny = [\"LD_*\"] }\nlabels = { deny = [\"a.*\"] }\n",
+    );
+    let create = &policy.create;
+    assert!(create.require_digest && create.require_non_root);
+    assert!(create.binds[0].covers("/srv/a", BindAccess::ReadOnly) && !create.binds[0].covers("/srv/a/b", BindAccess::ReadOnly));
+    assert!(create.binds[1].covers("/srv/b/c", BindAccess::ReadWrite));
+    assert!(create.ports[1].covers("::1".parse().unwrap(), 8000, 8999));
+    assert_eq!(create.cap_add, ["NET_ADMIN", "BPF"]);
+    assert!(create.deny_env[0].matches("LD_PRELOAD") && create.deny_labels[0].matches("a.b"));
+}
+
+#[test]
+fn what_is_wrong_below_unrestricted_is_fine_there() {
+    let grants = "cap-add = [\"ALL\"]\nbinds = [{ source = \"/**\" }, { source = \"/var/run/docker.sock\" }]\n";
+    assert_eq!(codes(&format!("[policy.p.create]\n{grants}")), ["bad-value", "host-path", "host-path"]);
+    let policy = policy(&format!("[policy.p.create]\nlevel = \"unrestricted\"\n{grants}"));
+    assert!(policy.create.binds[0].covers("/etc/passwd", BindAccess::ReadOnly));
+    assert_eq!(
+        codes(&format!(
+            "[policy.a.create]\nlevel = \"unrestricted\"\n{grants}[policy.b]\nextends = [\"a\"]\ncreate = {{ level = \"baseline\" }}\n"
+        )),
+        ["bad-value", "host-path", "host-path"]
+    );
+}
+
+#[test]
+fn demands_that_nothing_looks_at_are_warned_of() {
+    let grants = "images = [\"ghcr.io/a/*\"]\nenv = { deny = [\"A\"] }\n";
+    assert_eq!(codes(&format!("[policy.p]\nallow = [\"ImageTag\"]\n[policy.p.create]\nlevel = \"unrestricted\"\n{grants}")), ["no-effect"]);
+    assert_eq!(codes(&format!("[policy.p.create]\n{grants}")), [""; 0]);
+}
+
+#[test]
+fn host_paths_that_amount_to_root_are_refused_by_every_name() {
+    for path in [
+        "/",
+        "/**",
+        "/etc",
+        "/etc/**",
+        "/root",
+        "/var",
+        "/var/lib",
+        "/var/lib/docker/**",
+        "/proc/1",
+        "/sys/fs",
+        "/dev/sda",
+        "/run",
+        "/var/run/**",
+        "/run/docker.sock",
+        "/run/podman",
+        "/run/user/1000",
+    ] {
+        assert_eq!(codes(&format!("[policy.p.create]\nbinds = [{{ source = \"{path}\" }}]\n")), ["host-path"], "{path}");
+    }
+    for path in ["", "srv", "/srv/", "/srv//a", "/srv/../etc", "/srv/*", "/srv/**/a"] {
+        assert_eq!(codes(&format!("[policy.p.create]\nbinds = [{{ source = \"{path}\" }}]\n")), ["bad-path"], "{path}");
+    }
+    for path in ["/srv", "/srv/**", "/etc/ssl/certs", "/run/app", "/home/me"] {
+        assert_eq!(codes(&format!("[policy.p.create]\nbinds = [{{ source = \"{path}\" }}]\n")), [""; 0], "{path}");
+    }
+}
+
+#[test]
+fn every_way_to_root_is_named() {
+    let ways = |text: &str| ways_to_root(&policy(&format!("[policy.p]\n{text}"))).join("\n");
+    assert_eq!(ways("allow = [\"@read\"]\n"), "");
+    assert_eq!(ways("allow = [\"ContainerCreate\", \"ContainerStart\", \"@exec\"]\ndeny = [\"PutContainerArchive\"]\n"), "");
+    assert!(ways("mode = \"observe\"\n").contains("`observe`"));
+    assert!(ways("allow = [\"ContainerExec\"]\ncreate = { level = \"unrestricted\" }\n").contains("`ContainerExec`"));
+    assert!(ways("allow = [\"ExecStart\"]\ncreate = { targets = \"any\" }\n").contains("targets"));
+    assert!(ways("allow = [\"ContainerCreate\"]\ncreate = { binds = [{ source = \"/srv/**\", mode = \"rw\" }] }\n").contains("/srv/**"));
+    assert!(
+        ways("allow = [\"ContainerCreate\"]\ncreate = { cap-add = [\"SYS_ADMIN\"], devices = [\"/dev/sda\"] }\n").contains("`/dev/sda`")
+    );
+    assert!(ways("allow = [\"PutContainerArchive\"]\n").contains("writes any file"));
+    assert!(ways("allow = [\"@plugins\"]\n").contains("and 3 more"), "{}", ways("allow = [\"@plugins\"]\n"));
+    assert!(ways("allow = [\"ServiceCreate\"]\n").contains("unchecked"));
+    assert!(ways("allow = [\"ServiceCreate\", \"ServiceList\"]\ndeny = [\"@swarm\"]\n").is_empty());
+}
+
+#[test]
+fn odd_files_get_a_diagnostic_and_never_a_panic() {
+    for text in [
+        "",
+        "\u{feff}",
+        "\0",
+        "[[[[",
+        "version",
+        "version = ",
+        "version = 1\nversion = 1",
+        "[policy.\u{1F600}]",
+        "= 1",
+        "door = 1",
+        "policy = []",
+        "version = 99999999999999999999",
+    ] {
+        let loaded = load("x", text);
+        assert!(loaded.config.is_none(), "{text:?}");
+        assert!(loaded.diagnostics.iter().all(|d| !d.render(text, true).is_empty() && d.line > 0 && d.column > 0), "{text:?}");
+    }
+    let deep = format!("version = 1\nx = {}{}", "[".repeat(5000), "]".repeat(5000));
+    assert!(load("x", &deep).config.is_none());
+    assert!(load("x", &"a".repeat(1 << 20)).config.is_none());
+}

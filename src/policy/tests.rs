@@ -1,0 +1,255 @@
+//! The judge, from request text to verdict: rules, modes, facts, grants. The corpus holds the hostile bodies.
+
+use std::sync::Arc;
+
+use crate::docker::json::read;
+use crate::docker::operations::TABLE;
+use crate::docker::{Action, Endpoint, Head, Operation, Value};
+
+use super::*;
+
+const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+fn action(method: &str, target: &str, body: &str) -> Action {
+    let head = format!("{method} {target} HTTP/1.1\r\nContent-Type: application/json\r\n\r\n");
+    let (head, _) = Head::parse(head.as_bytes()).unwrap().unwrap();
+    let endpoint = Endpoint::find(&head).unwrap();
+    Action::build(&head, endpoint, body.as_bytes()).unwrap()
+}
+
+fn rule(operations: &[Operation], conditions: Vec<Condition>) -> Rule {
+    let origin = Origin { source: Arc::from("test.toml"), line: 7 };
+    Rule { text: "a rule".to_owned(), origin, operations: operations.to_vec(), conditions }
+}
+
+fn policy(allow: Vec<Rule>, deny: Vec<Rule>) -> Policy {
+    Policy { name: "ci".to_owned(), mode: Mode::Enforce, rules: RuleTable::new(allow, deny), create: Create::default() }
+}
+
+fn everything() -> Policy {
+    policy(vec![rule(TABLE, vec![])], vec![])
+}
+
+fn decide(policy: &Policy, action: Action, facts: &Facts) -> Result<Permit, Denial> {
+    match judge(policy, &Subject::default(), action, facts) {
+        Verdict::Allow(permit) => Ok(permit),
+        Verdict::Deny(denial) => Err(denial),
+    }
+}
+
+fn create(policy: &Policy, body: &str) -> Result<(), (Reason, String)> {
+    let action = action("POST", "/containers/create", body);
+    decide(policy, action, &Facts::default()).map(drop).map_err(|denial| (denial.reason, denial.at))
+}
+
+fn container(host_config: &str, mounts: &str) -> Value {
+    read(format!(r#"{{"Id":"{ID}","Name":"/web-1","Config":{{"Image":"a"}},"HostConfig":{host_config},"Mounts":{mounts}}}"#).as_bytes())
+        .unwrap()
+}
+
+/// Facts as the shell would gather them, from a container and a volume.
+fn facts(policy: &Policy, action: &Action, container: &Value, volume: &str, own: Own) -> Facts {
+    let mut facts = Facts::new(own);
+    while let Some(need) = next_need(policy, action, &facts) {
+        let value = match &need {
+            Need::Container(_) => container.clone(),
+            Need::Exec(_) => read(format!(r#"{{"ID":"e","ContainerID":"{ID}"}}"#).as_bytes()).unwrap(),
+            Need::Volume(_) => read(volume.as_bytes()).unwrap(),
+            Need::Network(_) | Need::Image(_) => read(format!(r#"{{"Id":"{ID}","Name":"front"}}"#).as_bytes()).unwrap(),
+            Need::Info => read(br#"{"CgroupVersion":"2"}"#).unwrap(),
+        };
+        facts.insert(need, value);
+    }
+    facts
+}
+
+#[test]
+fn allows_nothing_that_no_rule_names() {
+    let denial = decide(&policy(vec![], vec![]), action("GET", "/info", ""), &Facts::default()).unwrap_err();
+    assert_eq!((denial.reason, denial.absolute), (Reason::NotAllowed, false));
+    assert_eq!(denial.message(), "dockgate: denied by policy `ci` [not-allowed]: SystemInfo: this operation is not allowed here");
+}
+
+#[test]
+fn an_explicit_deny_wins_in_every_mode_and_names_its_line() {
+    for mode in [Mode::Enforce, Mode::Warn, Mode::Observe] {
+        let mut policy = policy(vec![rule(TABLE, vec![])], vec![rule(&[Operation::ContainerLogs], vec![])]);
+        policy.mode = mode;
+        let denial = decide(&policy, action("GET", "/containers/a/logs", ""), &Facts::default()).unwrap_err();
+        assert_eq!(denial.reason, Reason::DeniedByRule);
+        assert_eq!(denial.rule.unwrap().1.to_string(), "test.toml:7");
+        assert!(admits(&policy, &action("GET", "/containers/a/logs", "").endpoint).is_err());
+    }
+}
+
+#[test]
+fn modes_forward_denials_but_no_socket_mount() {
+    for mode in [Mode::Warn, Mode::Observe] {
+        let policy = Policy { mode, ..everything() };
+        let privileged = action("POST", "/containers/create", r#"{"Image":"a","HostConfig":{"Privileged":true}}"#);
+        let permit = decide(&policy, privileged, &Facts::default()).unwrap();
+        assert_eq!(permit.would_deny.as_ref().map(|denial| denial.reason), Some(Reason::Privileged));
+        assert_eq!(permit.warns(), mode == Mode::Warn);
+        let socket = action("POST", "/containers/create", r#"{"Image":"a","HostConfig":{"Privileged":true,"Binds":["/var/run:/x:ro"]}}"#);
+        assert_eq!(decide(&policy, socket, &Facts::default()).unwrap_err().reason, Reason::SocketMount);
+    }
+}
+
+#[test]
+fn conditions_are_judged_on_canonical_values() {
+    let path = Condition::Path(glob::anchored("/containers/(web|db)/json").unwrap());
+    let query = Condition::Query("all".to_owned(), glob::anchored("1").unwrap());
+    let policy = policy(vec![rule(&[Operation::ContainerInspect], vec![path]), rule(&[Operation::ContainerList], vec![query])], vec![]);
+    let allowed = |target: &str| decide(&policy, action("GET", target, ""), &Facts::default()).is_ok();
+    assert!(allowed("/v1.44/containers/web/json") && !allowed("/containers/other/json"));
+    assert!(allowed("/containers/json?all=true") && !allowed("/containers/json?all=no") && !allowed("/containers/json"));
+}
+
+#[test]
+fn an_id_rule_is_judged_on_what_the_engine_says_and_the_full_id_goes_upstream() {
+    let stop = |regex: &str| policy(vec![rule(&[Operation::ContainerStop], vec![Condition::Id(glob::anchored(regex).unwrap())])], vec![]);
+    let target = container("{}", "[]");
+    for (regex, fits) in [("web-.*", true), (ID, true), ("0123456789ab", false), ("alias", false)] {
+        let policy = stop(regex);
+        let action = action("POST", "/containers/alias/stop", "");
+        let facts = facts(&policy, &action, &target, "{}", Own::default());
+        let verdict = decide(&policy, action, &facts);
+        assert_eq!(verdict.is_ok(), fits, "{regex}");
+        if let Ok(permit) = verdict {
+            assert_eq!(permit.action().target(), format!("/containers/{ID}/stop"));
+        }
+    }
+    let policy = stop("web-.*");
+    assert!(decide(&policy, action("POST", "/containers/web-1/stop", ""), &Facts::default()).is_err(), "without the fact nothing fits");
+}
+
+#[test]
+fn starts_enters_and_opens_only_what_could_have_been_created() {
+    let policy = everything();
+    for (method, target) in [
+        ("POST", "/containers/a/start"),
+        ("POST", "/containers/a/restart"),
+        ("POST", "/containers/a/unpause"),
+        ("POST", "/containers/a/attach"),
+        ("POST", "/exec/e/start"),
+        ("GET", "/containers/a/archive?path=/"),
+        ("PUT", "/containers/a/archive?path=/"),
+    ] {
+        let run = |host: &str, mounts: &str, volume: &str| {
+            let action = action(method, target, "");
+            let facts = facts(&policy, &action, &container(host, mounts), volume, Own::default());
+            decide(&policy, action, &facts).map(drop).map_err(|denial| (denial.reason, denial.at))
+        };
+        let named = r#"[{"Type":"volume","Name":"v"}]"#;
+        assert_eq!(
+            run(r#"{"Privileged":false,"MaskedPaths":["/proc/kcore","/proc/keys","/proc/timer_list","/sys/firmware"]}"#, "[]", "{}"),
+            Ok(()),
+            "{target}"
+        );
+        assert_eq!(
+            run(r#"{"Privileged":true}"#, "[]", "{}"),
+            Err((Reason::Privileged, "target HostConfig.Privileged".to_owned())),
+            "{target}"
+        );
+        assert_eq!(run(r#"{"MaskedPaths":[]}"#, "[]", "{}").unwrap_err().0, Reason::MaskedPaths);
+        assert_eq!(run(r#"{"FutureField":"x"}"#, "[]", "{}").unwrap_err().0, Reason::RefusedField, "a field of a newer engine");
+        assert_eq!(run("{}", named, r#"{"Driver":"local","Options":null}"#), Ok(()));
+        assert_eq!(
+            run("{}", named, r#"{"Driver":"local","Options":{"type":"none","o":"bind","device":"/"}}"#).unwrap_err().0,
+            Reason::VolumeDriver
+        );
+        assert_eq!(run("{}", named, r#"{"Driver":"sshfs"}"#).unwrap_err().0, Reason::VolumeDriver);
+        let denial = decide(&policy, action(method, target, ""), &Facts::default()).unwrap_err();
+        assert_eq!(denial.reason, Reason::FactMissing, "a fact that nobody fetched means deny");
+    }
+}
+
+#[test]
+fn targets_any_and_unrestricted_ask_for_no_facts() {
+    for create in [Create { targets: Targets::Any, ..Create::default() }, Create { level: Level::Unrestricted, ..Create::default() }] {
+        let policy = Policy { create, ..everything() };
+        assert_eq!(next_need(&policy, &action("POST", "/containers/a/start", ""), &Facts::default()), None);
+    }
+}
+
+#[test]
+fn keeps_its_own_container_paths_and_volumes_out_of_reach() {
+    let policy = everything();
+    let own =
+        Own { container: Some(ID.to_owned()), paths: vec!["/srv/dockgate/trail.jsonl".to_owned()], volumes: vec!["doors".to_owned()] };
+    for target in ["/containers/web-1/stop", "/containers/web-1/kill", "/containers/web-1/rename?name=x", "/containers/0123456789ab/pause"]
+    {
+        let action = action("POST", target, "");
+        let facts = facts(&policy, &action, &container("{}", "[]"), "{}", own.clone());
+        assert_eq!(decide(&policy, action, &facts).unwrap_err().reason, Reason::SelfProtection, "{target}");
+    }
+    let inspect = action("GET", "/containers/web-1/json", "");
+    assert!(decide(&policy, inspect, &Facts::new(own.clone())).is_ok());
+    let denied = |body: &str| decide(&policy, action("POST", "/containers/create", body), &Facts::new(own.clone())).unwrap_err().reason;
+    assert_eq!(denied(r#"{"Image":"a","HostConfig":{"Binds":["/srv:/x:ro"]}}"#), Reason::SocketMount);
+    assert_eq!(denied(r#"{"Image":"a","HostConfig":{"Binds":["doors:/x"]}}"#), Reason::SelfProtection);
+    assert_eq!(denied(&format!(r#"{{"Image":"a","HostConfig":{{"NetworkMode":"container:{ID}"}}}}"#)), Reason::SelfProtection);
+}
+
+#[test]
+fn grants_open_exactly_what_they_name() {
+    let globs = |texts: &[&str]| texts.iter().map(|text| Glob::new(text).unwrap()).collect::<Vec<_>>();
+    let create_policy = Create {
+        binds: vec![
+            BindGrant { source: "/srv/ci".to_owned(), below: false, access: BindAccess::ReadOnly },
+            BindGrant { source: "/srv/out".to_owned(), below: true, access: BindAccess::ReadWrite },
+        ],
+        volumes: globs(&["ci-*"]),
+        networks: globs(&["front", "ci-*"]),
+        ports: vec![PortGrant { address: "127.0.0.1".parse().unwrap(), first: 8000, last: 8999 }],
+        cap_add: vec!["NET_ADMIN".to_owned()],
+        devices: vec!["/dev/fuse".to_owned()],
+        images: Some(globs(&["docker.io/library/*"])),
+        ..Create::default()
+    };
+    let policy = Policy { create: create_policy, ..everything() };
+    let host = |field: &str| create(&policy, &format!(r#"{{"Image":"nginx:1","HostConfig":{{{field}}}}}"#)).map_err(|(reason, _)| reason);
+    for allowed in [
+        r#""Binds":["/srv/ci:/x:ro","/srv/out/a:/y","ci-data:/z","/only/target"]"#,
+        r#""Mounts":[{"Type":"bind","Source":"/srv/ci","Target":"/x","ReadOnly":true},{"Type":"image","Source":"busybox:1","Target":"/i"}]"#,
+        r#""NetworkMode":"front""#,
+        r#""PortBindings":{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"8080"}]}"#,
+        r#""CapAdd":["cap_net_admin","CHOWN"]"#,
+        r#""Devices":[{"PathOnHost":"/dev/fuse","PathInContainer":"/dev/fuse","CgroupPermissions":"rwm"}]"#,
+        r#""Tmpfs":{"/dev/shm":"size=1g"},"ShmSize":1073741824"#,
+    ] {
+        assert_eq!(host(allowed), Ok(()), "{allowed}");
+    }
+    for (denied, reason) in [
+        (r#""Binds":["/srv/ci:/x"]"#, Reason::HostPath),
+        (r#""Binds":["/srv/ci/sub:/x:ro"]"#, Reason::HostPath),
+        (r#""Binds":["/srv/out:/x"]"#, Reason::HostPath),
+        (r#""Binds":["/srv/out/../../etc:/x"]"#, Reason::HostPath),
+        (r#""Binds":["/srv/out/a:/x:rw,rshared"]"#, Reason::HostPath),
+        (r#""Binds":["other:/x"]"#, Reason::Volume),
+        (r#""Mounts":[{"Type":"image","Source":"evil/x","Target":"/i"}]"#, Reason::Image),
+        (r#""NetworkMode":"back""#, Reason::Network),
+        (r#""NetworkMode":"ci-a/b""#, Reason::Network),
+        (r#""NetworkMode":"host""#, Reason::HostNamespace),
+        (r#""PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"8080"}]}"#, Reason::Ports),
+        (r#""PortBindings":{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"8080-9000"}]}"#, Reason::Ports),
+        (r#""PortBindings":{"80/tcp":null}"#, Reason::Ports),
+        (r#""CapAdd":["SYS_ADMIN"]"#, Reason::CapAdd),
+        (r#""CapAdd":["ſys_admin"]"#, Reason::CapAdd),
+        (r#""Devices":[{"PathOnHost":"/dev/fuse2"}]"#, Reason::Devices),
+        (r#""DeviceCgroupRules":["c 1:3 r"]"#, Reason::Devices),
+        (r#""Tmpfs":{"/a":"size=50%"}"#, Reason::Tmpfs),
+        (r#""ShmSize":1073741825"#, Reason::ShmSize),
+    ] {
+        assert_eq!(host(denied), Err(reason), "{denied}");
+    }
+    assert_eq!(create(&policy, r#"{"Image":"evil/x"}"#).unwrap_err().0, Reason::Image);
+    assert_eq!(create(&policy, r#"{"Image":"cafe"}"#).unwrap_err().0, Reason::Image, "could be the start of an id");
+}
+
+#[test]
+fn every_reason_has_a_code_of_its_own() {
+    let codes: std::collections::BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+    assert_eq!(codes.len(), Reason::ALL.len());
+    assert!(Reason::ALL.iter().all(|reason| !reason.sentence().ends_with('.') && !reason.advice().ends_with('.')));
+}

@@ -1,0 +1,26 @@
+//! End-to-end: the real binary between real clients and real engines of two versions.
+//! Uses only engines that `DOCKGATE_TEST_ENGINE` and `DOCKGATE_TEST_ENGINE_OLD` name (`unix://…`), or that it starts itself.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+mod bed;
+mod engine;
+mod gate;
+mod process;
+mod raw;
+
+mod build;
+mod clients;
+mod doors;
+mod exec;
+mod files;
+mod ids;
+mod judged;
+mod missing;
+mod mission;
+mod modes;
+mod reads;
+mod refused;
+mod restart;
+mod runs;
+mod streams;
+mod targets;

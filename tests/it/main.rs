@@ -1,0 +1,20 @@
+//! The integration tests, as one binary: each module is one subject.
+//! Knows nothing of how the gate works inside, except where a module says so.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests, and helpers of tests"
+)]
+
+mod arrows;
+mod corpus;
+mod go_json;
+mod go_routing;
+mod readers;
+mod recorded;
+mod streams;
+mod support;

@@ -1,0 +1,84 @@
+//! The real binary, started with a configuration and stopped again.
+//! Knows nothing of what the configuration says.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::client::Client;
+
+/// How long the process may take to open its doors, and to stop.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// `dockgate serve` in a folder of its own; killed when it is dropped.
+pub struct Gate {
+    child: Child,
+    trail: PathBuf,
+    messages: PathBuf,
+}
+
+impl Gate {
+    /// Starts it and waits until it serves and has nothing of its own left to ask the upstream. `config` has everything but `[audit]`.
+    pub fn start(folder: &Path, config: &str, doors: &[PathBuf]) -> Self {
+        let (trail, messages, file) = (folder.join("trail.jsonl"), folder.join("stderr.txt"), folder.join("dockgate.toml"));
+        std::fs::write(&file, format!("{config}\n[audit]\nfile = \"{}\"\n", trail.display())).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_dockgate"))
+            .args(["serve", "--config"])
+            .arg(&file)
+            .env_clear()
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&messages).unwrap())
+            .spawn()
+            .unwrap();
+        let mut gate = Self { child, trail, messages };
+        let start = Instant::now();
+        while !doors.iter().all(|door| UnixStream::connect(door).is_ok()) {
+            let ended = gate.child.try_wait().unwrap();
+            assert!(ended.is_none() && start.elapsed() < PATIENCE, "the gate does not serve: {ended:?}\n{}", gate.messages());
+            // another process opens the doors: there is nothing to wait on but the doors themselves
+            thread::sleep(Duration::from_millis(5));
+        }
+        let mut client = Client::unix(&doors[0]);
+        client.send(b"GET /_ping HTTP/1.1\r\n\r\n");
+        assert!(client.reply(false).is_some(), "{}", gate.messages());
+        gate
+    }
+
+    /// What it has written to standard error.
+    pub fn messages(&self) -> String {
+        std::fs::read_to_string(&self.messages).unwrap_or_default()
+    }
+
+    /// Stops it as a service manager does, and returns its records by their ids, each with the last line of its call.
+    pub fn stop(mut self) -> BTreeMap<String, Value> {
+        let killed = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status().unwrap();
+        assert!(killed.success());
+        let start = Instant::now();
+        let status: ExitStatus = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(start.elapsed() < PATIENCE, "the gate does not stop\n{}", self.messages());
+            thread::sleep(Duration::from_millis(5));
+        };
+        assert!(status.success(), "the gate ended with {status}\n{}", self.messages());
+        let lines = std::fs::read_to_string(&self.trail).unwrap();
+        let records = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        records.map(|record| (record["id"].as_str().unwrap().to_owned(), record)).collect()
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        let _already_ended = self.child.kill();
+        let _already_ended = self.child.wait();
+    }
+}
