@@ -7,6 +7,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Notify;
+
 use crate::audit::Trail;
 use crate::config::{self, Config, Door, Listen, UrlError};
 use crate::demo::Engine;
@@ -54,17 +56,24 @@ async fn show(args: &Args) -> Outcome {
     let config = configuration(args, &folder.0)?;
     let seen = Seen::default();
     let trail = Trail::to(Box::new(seen.clone())).map_err(cannot)?;
-    let server = Server::bind(&config, Upstream::new(Address::Unix(engine_socket)), trail.clone()).map_err(cannot)?;
+    let server = Server::bind(&config, Upstream::new(Address::Unix(engine_socket)), trail).map_err(cannot)?;
     let Some(door) = server.doors().first().map(|bound| (bound.local_address(), bound.state.name.clone())) else { return Ok(0) };
     let (listen, url) = place(&config, door);
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let client = async {
-        let outcome = tour::walk(&listen, &trail, &seen).await;
-        if !args.once && outcome.is_ok() {
-            invite(&url);
-            seen.live();
-            stopped.await;
-        }
+        let visit = async {
+            let outcome = tour::walk(&listen, &seen).await;
+            if !args.once && outcome.is_ok() {
+                invite(&url);
+                seen.live();
+                std::future::pending::<()>().await;
+            }
+            outcome
+        };
+        let outcome = tokio::select! {
+            outcome = visit => outcome,
+            () = stopped => Ok(0),
+        };
         drop(end);
         outcome
     };
@@ -122,7 +131,7 @@ impl Drop for Folder {
 
 /// The trail of the demo: lines that the tour shows, and later prints as they come.
 #[derive(Clone, Default)]
-pub struct Seen(Arc<Mutex<Lines>>);
+pub struct Seen(Arc<Mutex<Lines>>, Arc<Notify>);
 
 #[derive(Default)]
 struct Lines {
@@ -131,9 +140,15 @@ struct Lines {
 }
 
 impl Seen {
-    /// What came since the last call.
-    pub fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.lines().waiting)
+    /// The lines of one call: waits for the one that closes its record.
+    pub async fn call(&self) -> Vec<String> {
+        loop {
+            let written = self.1.notified();
+            if self.lines().waiting.iter().any(|line| !line.contains("\"stage\":\"intent\"")) {
+                return std::mem::take(&mut self.lines().waiting);
+            }
+            written.await;
+        }
     }
 
     /// From now on lines are printed.
@@ -152,6 +167,8 @@ impl Write for Seen {
         for line in String::from_utf8_lossy(bytes).lines() {
             if lines.live { say::out(tour::shortened(line)) } else { lines.waiting.push(line.to_owned()) }
         }
+        drop(lines);
+        self.1.notify_one();
         Ok(bytes.len())
     }
 

@@ -113,6 +113,7 @@ fn body(plan: BodyPlan) -> &'static str {
         BodyPlan::Json(_) => "JSON",
         BodyPlan::OptionalJson(_) => "JSON or none",
         BodyPlan::Opaque => "unread",
+        BodyPlan::OpaqueIf(..) => "none, or unread",
         BodyPlan::Tunnel | BodyPlan::NotUnderstood => "refused",
     }
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{self, Config, Loaded};
+use crate::config::{self, Config, Loaded, Severity};
 use crate::policy::Policy;
 
 use super::say::{self, Failure, Paint};
@@ -46,13 +46,13 @@ pub fn load(path: &str) -> Result<(Loaded, String), Failure> {
     Ok((config::load(name, &text), text))
 }
 
-/// A configuration that can be used; everything that is to be said about it is printed on standard error.
+/// A configuration that can be used; what is to be said about it, down to `least`, is printed on standard error.
 ///
 /// # Errors
 /// What cannot be read, and errors in the file.
-pub fn usable(path: &str) -> Result<Config, Failure> {
+pub fn usable(path: &str, least: Severity) -> Result<Config, Failure> {
     let (loaded, text) = load(path)?;
-    for diagnostic in &loaded.diagnostics {
+    for diagnostic in loaded.diagnostics.iter().filter(|diagnostic| diagnostic.level <= least) {
         say::err(diagnostic.render(&text, Paint::stderr().is_on()));
     }
     let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::audit::Trail;
-use crate::config::{self, Config, DEFAULT_POLICY, Door, Listen, UpstreamUrl};
+use crate::config::{self, Config, DEFAULT_POLICY, Door, Listen, Severity, UpstreamUrl};
 use crate::proxy::Upstream;
 use crate::proxy::serve::Server;
 use crate::proxy::upstream::Address;
@@ -51,7 +51,7 @@ Without --listen and a file, the door is unix:///run/dockgate/docker.sock, or el
 /// Serves until it is told to stop.
 pub fn run(args: &Args) -> Outcome {
     let mut config = match &args.config {
-        Some(file) => load::usable(file)?,
+        Some(file) => load::usable(file, Severity::Warning)?,
         None => config::defaults(),
     };
     doors(args, &mut config)?;
@@ -149,25 +149,31 @@ fn found(config: &Config) -> Result<(UpstreamUrl, &'static str), Failure> {
 fn trail(file: Option<&Path>) -> Result<Trail, Failure> {
     let Some(file) = file else { return Trail::stdout().map_err(|error| Failure::usage(format!("cannot start the trail: {error}"))) };
     Trail::file(file).map_err(|error| {
-        let folder = file.parent().unwrap_or(file);
-        let failure = Failure::usage(format!("cannot open the trail `{}`: {error}", file.display()));
-        match error.kind() {
-            io::ErrorKind::NotFound => Failure::usage(format!("the folder of the trail does not exist: `{}`", folder.display()))
-                .hint(format!("make it with `mkdir -p {}`, or name another file", folder.display())),
-            io::ErrorKind::PermissionDenied => failure.hint("let the user that dockgate runs as write there, or name another file"),
-            _ => failure,
+        let folder = file.parent().unwrap_or(file).display();
+        if error.kind() == io::ErrorKind::NotFound {
+            return Failure::usage(format!("the folder of the trail does not exist: `{folder}`"))
+                .hint(format!("make it with `mkdir -p {folder}`, or name another file"));
         }
+        let failure = Failure::usage(format!("cannot open the trail `{}`: {error}", file.display()));
+        if error.kind() != io::ErrorKind::PermissionDenied {
+            return failure;
+        }
+        failure.hint("let the user that dockgate runs as write there, or name another file")
     })
 }
 
 fn unbound(error: &io::Error) -> Failure {
+    let hints = [
+        (
+            io::ErrorKind::PermissionDenied,
+            "run as a user that may write there and give the socket to its owner and group, or choose another place",
+        ),
+        (io::ErrorKind::AddrInUse, "stop the other process, or choose another place with --listen"),
+    ];
     let failure = Failure::usage(error.to_string());
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            failure.hint("run as a user that may write there and give the socket to its owner and group, or choose another place")
-        }
-        io::ErrorKind::AddrInUse => failure.hint("stop the other process, or choose another place with --listen"),
-        _ => failure,
+    match hints.into_iter().find(|(kind, _)| *kind == error.kind()) {
+        Some((_, hint)) => failure.hint(hint),
+        None => failure,
     }
 }
 

@@ -7,7 +7,6 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::audit::Trail;
 use crate::config::Listen;
 
 use super::Outcome;
@@ -75,8 +74,8 @@ static TOUR: &[Stop] = &[
 /// Walks the tour. Exit code 1 where something came back that should not.
 ///
 /// # Errors
-/// Where the gate does not answer.
-pub async fn walk(door: &Listen, trail: &Trail, seen: &Seen) -> Outcome {
+/// Where the gate does not answer, or leaves no record.
+pub async fn walk(door: &Listen, seen: &Seen) -> Outcome {
     let paint = Paint::stdout();
     say::out("dockgate in front of a small engine in memory. Policy: read-only, and plain containers may be created and started.");
     let mut surprises = 0;
@@ -84,14 +83,12 @@ pub async fn walk(door: &Listen, trail: &Trail, seen: &Seen) -> Outcome {
         say::out(format_args!("\n{}", paint.bold(&format!("{}. {}", number + 1, stop.title))));
         for call in stop.calls {
             let (status, body) = asked(door, call).await?;
-            let body_shown = if call.body.is_empty() { String::new() } else { format!("  {}", call.body) };
-            say::out(format_args!("   asked     {} {}{body_shown}", call.method, call.path));
+            say::out(format!("   asked     {} {} {}", call.method, call.path, call.body).trim_end());
             let word = if status < 400 { paint.green("allowed") } else { paint.red("refused") };
-            say::out(format_args!("   answered  {word} {status} {}", gist(&body)));
+            say::out(format!("   answered  {word} {status} {}", gist(&body)).trim_end());
             surprises += usize::from(status != call.status);
-            // the line is handed over before the connection closes; this waits until it is written
-            let _shown_as_far_as_it_goes = trail.flush().await;
-            seen.take().iter().for_each(|line| say::out(format_args!("   record    {}", shortened(line))));
+            let lines = tokio::time::timeout(PATIENCE, seen.call()).await.map_err(|_| Failure::refused("a call has no record"))?;
+            lines.iter().for_each(|line| say::out(format_args!("   record    {}", shortened(line))));
         }
     }
     if surprises > 0 {

@@ -103,7 +103,8 @@ fn grants(policy: &Policy, ways: &mut Vec<String>) {
 }
 
 fn operations(policy: &Policy, ways: &mut Vec<String>) {
-    if !open(policy, [Operation::PutContainerArchive]).is_empty() {
+    let unjudged = policy.create.level == Level::Unrestricted || policy.create.targets == Targets::Any;
+    if unjudged && !open(policy, [Operation::PutContainerArchive]).is_empty() {
         ways.push("`PutContainerArchive` writes any file into containers, mounted folders included".to_owned());
     }
     for (group, what) in [(Group::Plugins, "plugins run as root on the host"), (Group::Swarm, "services run on every node, unchecked")] {

@@ -65,6 +65,8 @@ impl Action {
         match row.body {
             BodyPlan::None => Ok(Reading::Whole(MAX_IGNORED_BODY)),
             BodyPlan::Opaque => Ok(Reading::Nothing),
+            BodyPlan::OpaqueIf(key, value) if asks(head, key, value) => Ok(Reading::Nothing),
+            BodyPlan::OpaqueIf(..) => Ok(Reading::Whole(MAX_IGNORED_BODY)),
             BodyPlan::NotUnderstood => Err(Fault::new(FaultKind::BodyNotUnderstood, "")),
             BodyPlan::Tunnel => Err(Fault::new(FaultKind::Http2, "")),
             BodyPlan::Json(_) | BodyPlan::OptionalJson(_) => {
@@ -127,8 +129,9 @@ impl Action {
 fn read_body(row: &'static Row, head: &Head, body: &[u8], dropped: &mut Vec<String>) -> Result<Body, Fault> {
     match row.body {
         BodyPlan::Opaque => Ok(Body::Opaque(head.framing)),
+        BodyPlan::OpaqueIf(key, value) if asks(head, key, value) => Ok(Body::Opaque(head.framing)),
         BodyPlan::NotUnderstood | BodyPlan::Tunnel => Err(Fault::new(FaultKind::BodyNotUnderstood, "")),
-        BodyPlan::None => ignored_body(row, body, dropped).map(|()| Body::None),
+        BodyPlan::None | BodyPlan::OpaqueIf(..) => ignored_body(row, body, dropped).map(|()| Body::None),
         BodyPlan::OptionalJson(_) if body.is_empty() => Ok(Body::None),
         BodyPlan::Json(_) if body.is_empty() => Err(Fault::new(FaultKind::BodyMissing, "")),
         BodyPlan::Json(schema) | BodyPlan::OptionalJson(schema) => {
@@ -139,6 +142,11 @@ fn read_body(row: &'static Row, head: &Head, body: &[u8], dropped: &mut Vec<Stri
             Ok(Body::Json(typed.value))
         }
     }
+}
+
+/// True where the query has the key with this value; a key that stands twice is refused when the query is read.
+fn asks(head: &Head, key: &str, value: &str) -> bool {
+    head.target.query.iter().any(|(name, text)| name == key && text == value)
 }
 
 /// Ansible sends `{}` and dockerode its query options again where the daemon reads nothing.

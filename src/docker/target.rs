@@ -48,6 +48,9 @@ fn version<'a, 'b>(raw: &'b [&'a str]) -> Result<(Option<ApiVersion>, &'b [&'a s
     let Some(number) = first.strip_prefix('v').filter(|text| text.starts_with(|c: char| c.is_ascii_digit())) else {
         return Ok((None, raw));
     };
+    if rest.first() == Some(&"libpod") {
+        return Err(Fault::new(FaultKind::UnknownEndpoint, "libpod")); // Podman's own API has versions of its own
+    }
     match ApiVersion::parse(number) {
         Some(version) if version < ApiVersion::OLDEST => Err(Fault::new(FaultKind::ApiVersionTooOld, number)),
         Some(version) if version > ApiVersion::NEWEST => Err(Fault::new(FaultKind::ApiVersionTooNew, number)),

@@ -34,9 +34,15 @@ pub fn judge(policy: &Policy, _subject: &Subject, action: Action, facts: &Facts)
         return Verdict::Deny(denial);
     }
     let rule = policy.rules.allowing(&action, facts).cloned();
-    let unruled = rule.is_none().then(|| denial(policy, Reason::NotAllowed, operation_place(operation)));
-    let found = examine(&policy.create, &action, facts);
-    let first = unruled.or_else(|| first_finding(policy, found));
+    let mut denials = Vec::new();
+    if rule.is_none() {
+        denials.push(denial(policy, Reason::NotAllowed, operation_place(operation)));
+    }
+    let found = examine(&policy.create, &action, facts).findings;
+    denials.extend(found.into_iter().map(|Finding { reason, at }| denial(policy, reason, at)));
+    // what no mode forwards decides first, so that no lesser denial hides it from `warn` and `observe`
+    denials.sort_by_key(|denial| !denial.absolute);
+    let first = denials.into_iter().next();
     match (first, policy.mode) {
         (None, _) => permit(policy, action, facts, rule, None),
         (Some(denial), Mode::Enforce) => Verdict::Deny(denial),
@@ -66,13 +72,6 @@ fn absolute(policy: &Policy, action: &Action, facts: &Facts) -> Option<Denial> {
     }
     let at = checks::reaches_self(action, facts)?;
     Some(Denial { absolute: true, ..denial(policy, Reason::SelfProtection, at) })
-}
-
-/// An absolute finding decides before others, so that no mode hides it behind a lesser one.
-fn first_finding(policy: &Policy, found: Examination) -> Option<Denial> {
-    let mut findings = found.findings;
-    findings.sort_by_key(|finding| !is_absolute(finding.reason));
-    findings.into_iter().next().map(|Finding { reason, at }| denial(policy, reason, at))
 }
 
 fn is_absolute(reason: Reason) -> bool {

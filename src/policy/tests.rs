@@ -96,6 +96,13 @@ fn modes_forward_denials_but_no_socket_mount() {
 }
 
 #[test]
+fn no_mode_hides_a_socket_mount_behind_a_missing_rule() {
+    let policy = Policy { mode: Mode::Warn, ..policy(vec![], vec![]) };
+    let socket = action("POST", "/containers/create", r#"{"Image":"a","HostConfig":{"Binds":["/run:/x:ro"]}}"#);
+    assert_eq!(decide(&policy, socket, &Facts::default()).unwrap_err().reason, Reason::SocketMount);
+}
+
+#[test]
 fn conditions_are_judged_on_canonical_values() {
     let path = Condition::Path(glob::anchored("/containers/(web|db)/json").unwrap());
     let query = Condition::Query("all".to_owned(), glob::anchored("1").unwrap());

@@ -94,9 +94,10 @@ where
             Ok(head) => Call { gate, door, subject, head }.run(&mut client, &mut record).await,
             Err(fault) => Err(Refusal::Fault(fault.clone())),
         };
+        let keep_alive = head.as_ref().is_ok_and(|head| head.keep_alive);
         let (ended, goes_on) = match done {
             Ok(done) => done,
-            Err(refusal) => refuse(refusal, &mut client, &mut record).await,
+            Err(refusal) => refuse(refusal, keep_alive, &mut client, &mut record).await,
         };
         record.close(ended).await;
         if !goes_on {
@@ -223,7 +224,7 @@ async fn client_gone<R: AsyncRead + Unpin>(input: &mut Input<R>, fill: Option<Fi
 }
 
 /// The one place where a refused request is answered.
-async fn refuse<R, W>(refusal: Refusal, client: &mut Client<R, W>, record: &mut Record) -> Done
+async fn refuse<R, W>(refusal: Refusal, keep_alive: bool, client: &mut Client<R, W>, record: &mut Record) -> Done
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -242,7 +243,7 @@ where
     if matches!(refusal, Refusal::ClientGone) || output.begun() {
         return (Ended::ClientGone, false);
     }
-    let goes_on = input.body_ended() && !ends_connection(&refusal);
+    let goes_on = keep_alive && input.body_ended() && !ends_connection(&refusal);
     let body = refusal.body(record.id());
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
     let reference = record.id().to_owned();

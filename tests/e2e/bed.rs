@@ -114,6 +114,13 @@ impl Bed {
         self.run(RAW, &format!("run -d -i --network none --name {name} busybox cat")).ok().trim().to_owned()
     }
 
+    /// The same, but the end of a client's input is the end of the container's.
+    pub fn listening_container(&self, name: &str, command: &str) -> String {
+        let id = self.run(RAW, &format!("create -i --network none --name {name} busybox {command}")).ok();
+        self.run(RAW, &format!("start {name}")).ok();
+        id.trim().to_owned()
+    }
+
     /// What the engine itself says about a container.
     pub fn inspect(&self, container: &str) -> Value {
         raw::get(&self.engine.socket, &format!("/containers/{container}/json")).json()

@@ -152,12 +152,13 @@ fn with_arguments(program: &PathBuf, arguments: &[&str]) -> Command {
     command
 }
 
-fn script(bed: &Bed, program: &PathBuf, door: &str, arguments: &[&str]) -> Output {
+/// A client and a container for it that says back what it hears.
+fn container_client(bed: &Bed, program: &PathBuf, door: &str) -> Command {
     let name = bed.name(door);
-    bed.plain_container(&name);
+    bed.listening_container(&name, "cat");
     let mut command = bed.client(program, door);
-    command.args(arguments).env("CONTAINER", name);
-    run(command)
+    command.env("CONTAINER", name);
+    command
 }
 
 #[test]
@@ -165,9 +166,13 @@ fn docker_py_attaches_executes_and_runs() {
     let Some(python) = python() else { return skipped("no docker-py") };
     on_every_engine(|bed| {
         for door in DOORS {
-            assert_eq!(script(bed, &python, door, &["-c", PYTHON]).ok(), "passed\n");
+            let mut command = container_client(bed, &python, door);
+            command.args(["-c", PYTHON]);
+            assert_eq!(run(command).ok(), "passed\n");
         }
-        let refused = script(bed, &python, "read-only", &["-c", PYTHON_REFUSED]).ok();
+        let mut command = container_client(bed, &python, "read-only");
+        command.args(["-c", PYTHON_REFUSED]);
+        let refused = run(command).ok();
         let lines: Vec<&str> = refused.lines().collect();
         assert_eq!(lines.len(), 3, "{refused}");
         assert!(
@@ -238,10 +243,8 @@ fn dockerode_attaches_executes_and_runs_with_and_without_upgrade() {
     };
     on_every_engine(|bed| {
         for door in [RAW, "everything", "ci"] {
-            let name = bed.name(door);
-            bed.plain_container(&name);
-            let mut command = bed.client(&node, door);
-            command.args(["-e", NODE]).env("CONTAINER", name).env("NODE_PATH", &modules);
+            let mut command = container_client(bed, &node, door);
+            command.args(["-e", NODE]).env("NODE_PATH", &modules);
             assert_eq!(run(command).ok(), "passed\n", "{door}");
         }
     });

@@ -57,15 +57,13 @@ fn attach_speaks_with_the_main_process_until_its_input_ends() {
     on_every_engine(|bed| {
         for door in DOORS {
             let name = bed.name(door);
-            bed.plain_container(&name);
+            bed.listening_container(&name, "sh -c 'cat; echo end; exit 6'");
             let mut attached = bed.start(door, &format!("attach {name}"));
-            until("an echo", || {
-                // what is written before the stream is open is not lost, but comes once
-                attached.send("ping\n");
-                attached.said().contains("ping").then_some(())
-            });
+            attached.send("ping\n");
+            attached.expect("ping\n");
             attached.close_input();
-            assert_eq!(attached.end().code, 0);
+            let ended = attached.end();
+            assert_eq!((ended.code, ended.out.as_str()), (6, "ping\nend\n"), "{}", ended.shown());
         }
     });
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::bed::on_every_engine;
+use crate::bed::{denial, on_every_engine};
 
 #[test]
 fn cp_brings_files_in_and_out_unchanged() {
@@ -33,9 +33,8 @@ fn cp_is_refused_where_archives_are_not_allowed() {
         let name = bed.name("cp");
         bed.plain_container(&name);
         for door in ["ci", "read-only"] {
-            // the answer to HEAD has no body, so the CLI has no message to show
-            bed.run(door, &format!("cp {name}:/etc/passwd -")).fails(1, &["403 Forbidden"]);
-            bed.run(door, &format!("cp {} {name}:/tmp/x", bed.gate.config().display())).fails(1, &[]);
+            bed.run(door, &format!("cp {name}:/etc/passwd -")).fails(1, &[&denial(door, "[not-allowed]: ContainerArchive: ")]);
+            bed.run(door, &format!("cp {} {name}:/tmp/x", bed.gate.config().display())).fails(1, &["denied by policy"]);
             assert_ne!(bed.run("everything", &format!("exec {name} test -e /tmp/x")).code, 0);
             bed.gate.record("the refused archive", |record| {
                 record["operation"] == "ContainerArchiveInfo"

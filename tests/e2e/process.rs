@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// The longest that anything may take; builds and first starts are slow on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks.
 const BREATH: Duration = Duration::from_millis(10);
 

@@ -1,7 +1,9 @@
-//! The one direction of `use`: the sources are read, and an arrow that the layout does not have fails.
+//! What the sources say about themselves: `use` goes one way, and pages that are made from tables are up to date.
 //! Knows nothing of what the code does.
 
 use std::path::{Path, PathBuf};
+
+use crate::support::bless;
 
 /// Fewer files than this were not the whole of the sources.
 const LEAST_FILES: usize = 60;
@@ -123,6 +125,17 @@ fn uses_go_one_way() {
 fn uses(code: &str, name: &str) -> bool {
     let begins = |at: usize| !code[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'));
     code.match_indices(name).any(|(at, _)| begins(at) && (name.contains("::") || code[at + name.len()..].starts_with("::")))
+}
+
+#[test]
+fn the_page_of_operations_says_what_the_table_says() {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/endpoints.md");
+    let page = format!("{}\n", dockgate::cli::docs::endpoints_md().trim_end());
+    if bless() {
+        std::fs::write(&file, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(written == page, "docs/endpoints.md is stale: `dockgate docs endpoints` prints it, and BLESS=1 writes it");
 }
 
 #[test]

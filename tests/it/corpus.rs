@@ -1,21 +1,21 @@
 //! The request corpus through the real binary: each request's verdict, and the exact bytes that reach the upstream.
 //! Knows nothing of how a verdict comes about; `corpus/requests.json` says what each must be, `corpus/golden` what is forwarded.
 
+mod case;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::support::client::{Client, Reply};
 use crate::support::engine::Recorder;
 use crate::support::gate::Gate;
 use crate::support::{bless, data, report};
+
+use case::{Base, Case, Expected, Key, Listener, REMARKS};
 
 /// How many requests the file holds.
 const CASES: usize = 520;
@@ -28,132 +28,7 @@ const REFUSED_ALL_THE_SAME: [(&str, &str, &str); 4] = [
     ("wire-up-h2c", "http2", "HTTP/2 cannot be inspected, so nothing that asks for it is served"),
 ];
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Expected {
-    Allow,
-    Deny,
-    #[serde(rename = "reject-400")]
-    Reject,
-}
-
-#[derive(Debug, Deserialize)]
-struct Case {
-    id: String,
-    method: String,
-    path: String,
-    headers: Headers,
-    body: String,
-    body_encoding: Option<Encoding>,
-    body_gen: Option<Vec<Part>>,
-    raw_b64: Option<String>,
-    raw_gen: Option<Vec<Part>>,
-    policy: Base,
-    #[serde(default)]
-    policy_extra: Extra,
-    listener: Option<Listener>,
-    expect: Expected,
-    #[serde(default)]
-    also_ok: Vec<Expected>,
-    note: Option<String>,
-    #[serde(flatten)]
-    remarks: BTreeMap<String, IgnoredAny>,
-}
-
-/// What is written for people, or was measured without a gate: it says nothing about how a case is run. A path that is no
-/// path (`wire`) is sent as it is, like all others; checks of replies belong to filters of replies, which do not exist yet.
-const REMARKS: [&str; 10] =
-    ["title", "why", "moby_ref", "moby_head", "moby_docker_26_1", "moby_docker_20_10", "daemon", "body_note", "wire", "response_check"];
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Headers {
-    Object(BTreeMap<String, String>),
-    Pairs(Vec<(String, String)>),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Encoding {
-    Base64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Part {
-    Repeat(Rep, String, usize),
-    Literal(Lit, String),
-}
-
-#[derive(Debug, Deserialize)]
-enum Rep {
-    #[serde(rename = "rep")]
-    Rep,
-}
-
-#[derive(Debug, Deserialize)]
-enum Lit {
-    #[serde(rename = "lit")]
-    Lit,
-}
-
-#[derive(Debug, Deserialize)]
-enum Listener {
-    #[serde(rename = "tcp")]
-    Tcp,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Base {
-    Readonly,
-    CreateSafe,
-}
-
-/// The settings that a case needs beside its policy.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Extra {
-    volumes: Vec<String>,
-    networks: Vec<String>,
-    images: Vec<String>,
-    require_digest: bool,
-    require_non_root: bool,
-    publish: Vec<String>,
-    deny_env: Vec<String>,
-    deny_label_prefixes: Vec<String>,
-    pull: Vec<String>,
-}
-
-impl Extra {
-    /// The `[policy.X.create]` keys.
-    fn toml(&self) -> String {
-        let images: Vec<String> = self.images.iter().chain(&self.pull).cloned().collect();
-        let prefixes: Vec<String> = self.deny_label_prefixes.iter().map(|prefix| format!("{prefix}*")).collect();
-        let mut out = String::new();
-        for (key, list) in [("volumes", &self.volumes), ("networks", &self.networks), ("images", &images), ("ports", &self.publish)] {
-            if !list.is_empty() {
-                writeln!(out, "{key} = {list:?}").unwrap();
-            }
-        }
-        for (key, list) in [("env", &self.deny_env), ("labels", &prefixes)] {
-            if !list.is_empty() {
-                writeln!(out, "{key} = {{ deny = {list:?} }}").unwrap();
-            }
-        }
-        for (key, set) in [("require-digest", self.require_digest), ("require-non-root", self.require_non_root)] {
-            if set {
-                writeln!(out, "{key} = true").unwrap();
-            }
-        }
-        out
-    }
-}
-
 const CREATE_SAFE: &str = r#""ContainerCreate", "ContainerStart", "ContainerStop", "ContainerRestart", "ContainerKill", "ContainerWait", "ContainerPause", "ContainerUnpause", "ContainerDelete""#;
-
-/// One policy with a unix door of its own.
-type Key = (Base, Extra);
 
 struct Doors {
     folder: PathBuf,
@@ -212,74 +87,6 @@ fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-impl Case {
-    fn key(&self) -> Key {
-        (self.policy, self.policy_extra.clone())
-    }
-
-    /// The bytes that the client sends.
-    fn bytes(&self) -> Vec<u8> {
-        if let Some(raw) = &self.raw_b64 {
-            return STANDARD.decode(raw).unwrap();
-        }
-        if let Some(parts) = &self.raw_gen {
-            return generated(parts);
-        }
-        let body = self.body_bytes();
-        let mut head = format!("{} {} HTTP/1.1\r\nHost: docker\r\n", self.method, self.path);
-        for (name, value) in self.header_pairs() {
-            write!(head, "{name}: {value}\r\n").unwrap();
-        }
-        if !body.is_empty() || matches!(self.method.as_str(), "POST" | "PUT") {
-            write!(head, "Content-Length: {}\r\n", body.len()).unwrap();
-        }
-        [head.as_bytes(), b"\r\n", &body].concat()
-    }
-
-    fn body_bytes(&self) -> Vec<u8> {
-        match (&self.body_gen, &self.body_encoding) {
-            (Some(parts), _) => generated(parts),
-            (None, Some(Encoding::Base64)) => STANDARD.decode(&self.body).unwrap(),
-            (None, None) => self.body.clone().into_bytes(),
-        }
-    }
-
-    fn header_pairs(&self) -> Vec<(&str, &str)> {
-        match &self.headers {
-            Headers::Object(object) => object.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-            Headers::Pairs(pairs) => pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-        }
-    }
-
-    /// Several requests on one connection, of which the first is allowed.
-    fn first_passes(&self) -> bool {
-        match self.note.as_deref() {
-            None | Some("timeout") => false,
-            Some(note) => {
-                assert!(note.starts_with("first "), "{}: unknown note `{note}`", self.id);
-                true
-            }
-        }
-    }
-
-    fn may_pass(&self) -> bool {
-        self.expect == Expected::Allow || self.also_ok.contains(&Expected::Allow) || self.first_passes()
-    }
-
-    /// True where nothing but an allow is right.
-    fn benign(&self) -> bool {
-        self.expect == Expected::Allow && self.also_ok.iter().all(|also| *also == Expected::Allow)
-    }
-}
-
-fn generated(parts: &[Part]) -> Vec<u8> {
-    let text = parts.iter().map(|part| match part {
-        Part::Literal(Lit::Lit, text) => text.clone(),
-        Part::Repeat(Rep::Rep, text, times) => text.repeat(*times),
-    });
-    text.collect::<String>().into_bytes()
-}
-
 /// What became of a case.
 struct Outcome {
     forwarded: Vec<Vec<u8>>,
@@ -321,7 +128,7 @@ fn fault(case: &Case, outcome: &Outcome) -> Option<String> {
         return (!passed || status != Some(200) || !refused_later).then(|| "the first request must pass, and nothing after it".to_owned());
     }
     if passed {
-        return (!status.is_some_and(|status| status < 500) || !outcome.later.is_empty())
+        return (status.is_none_or(|status| status >= 500) || !outcome.later.is_empty())
             .then(|| format!("was forwarded, and answered with {status:?}"));
     }
     if status.is_some_and(|status| !(400..500).contains(&status)) {
@@ -367,19 +174,15 @@ fn every_request_of_the_corpus_gets_its_verdict_and_only_golden_bytes_reach_the_
 
 fn describe(case: &Case, outcome: &Outcome, fault: &str, records: &BTreeMap<String, Value>) -> String {
     let reply = outcome.first.as_ref().map(|reply| format!("{} {}", reply.status, reply.text())).unwrap_or_default();
-    let bytes: Vec<String> = outcome.forwarded.iter().map(|request| String::from_utf8_lossy(request).into_owned()).collect();
-    let reason = reason(outcome.first.as_ref(), records);
-    format!(
-        "{}: {fault} (expect {:?}, also {:?}; {reason}; {reply})\n  sent {}\n  forwarded {bytes:?}",
-        case.id,
-        case.expect,
-        case.also_ok,
-        sent_text(case)
-    )
+    let sent = shown(&case.bytes());
+    let forwarded = outcome.forwarded.iter().map(|request| shown(request)).collect::<Vec<_>>().join("\n");
+    let said = format!("expect {:?}, also {:?}; {}; {reply}", case.expect, case.also_ok, reason(outcome.first.as_ref(), records));
+    format!("{}: {fault} ({said})\n  sent {sent}\n  forwarded {forwarded}", case.id)
 }
 
-fn sent_text(case: &Case) -> String {
-    String::from_utf8_lossy(&case.bytes()).chars().take(600).collect::<String>().escape_debug().to_string()
+/// The beginning of a request: some have megabytes.
+fn shown(request: &[u8]) -> String {
+    String::from_utf8_lossy(&request[..request.len().min(2000)]).escape_debug().to_string()
 }
 
 /// Every reply names a record, and the record agrees with what happened.
@@ -430,7 +233,7 @@ fn golden(cases: &[Case], outcomes: &[Outcome]) -> Vec<String> {
     for (id, bytes) in forwarded {
         let known = std::fs::read(path(id)).unwrap_or_default();
         if known != bytes {
-            faults.push(format!("{id}: golden file\n{}\nforwarded\n{}", String::from_utf8_lossy(&known), String::from_utf8_lossy(bytes)));
+            faults.push(format!("{id}: another golden file\n  golden {}\n  forwarded {}", shown(&known), shown(bytes)));
         }
     }
     faults

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::config;
 use crate::docker::Value;
 use crate::docker::reference::ImageName;
-use crate::policy::{Denial, Policy, Reason};
+use crate::policy::{BindAccess, Denial, Glob, Policy, Reason};
 
 use super::build::{Explanation, Request, Word, explanation};
 
@@ -39,26 +39,18 @@ pub fn advice(policy: &Policy, file: Option<&str>, own: bool, request: &Request,
     }
     let own = own && file.is_some();
     let mut proposal = Proposal::default();
-    let mut left = tried(policy, explained, &mut proposal);
-    for _ in 0..MOST_STEPS {
+    let (mut grown, mut left) = tried(policy, explained, &mut proposal);
+    let mut steps = 0..MOST_STEPS;
+    while grown && steps.next().is_some() {
         let Some(config) = config::load("proposal", &proposal.text(policy, file)).config else { break };
         let Some(wider) = config.policy(TRIED) else { break };
         let next = explanation(&wider, request, config.limits.max_json_body);
-        if next.forwarded() {
-            advice.lines = proposal.shown(policy, own);
-            return advice;
-        }
-        let grown = tried(policy, &next, &mut proposal);
-        if grown.is_empty() && next.word == Word::Refused {
+        if next.word != Word::Deny {
             advice.lines = proposal.shown(policy, own);
             advice.hindrances.extend(next.refusal.map(|(_, message)| message));
             return advice;
         }
-        let same = grown == left;
-        left = grown;
-        if same {
-            break;
-        }
+        (grown, left) = tried(policy, &next, &mut proposal);
     }
     let hindering = if left.is_empty() { &explained.denials } else { &left };
     advice.hindrances = hindering.iter().map(|denial| Denial { policy: policy.name.clone(), ..denial.clone() }.advice()).collect();
@@ -66,20 +58,21 @@ pub fn advice(policy: &Policy, file: Option<&str>, own: bool, request: &Request,
     advice
 }
 
-/// Puts what would answer each denial into the proposal and returns the denials that nothing answers.
-fn tried(policy: &Policy, explained: &Explanation, proposal: &mut Proposal) -> Vec<Denial> {
-    let mut left = Vec::new();
+/// Puts what would answer each denial into the proposal; says whether that grew, and which denials nothing answers.
+fn tried(policy: &Policy, explained: &Explanation, proposal: &mut Proposal) -> (bool, Vec<Denial>) {
+    let (mut grown, mut left) = (false, Vec::new());
     for denial in &explained.denials {
         let known = match (denial.reason, explained.row) {
             (Reason::NotAllowed, Some(row)) => Some(("allow", quoted(row.operation.name()))),
             _ => grant(denial, explained),
         };
         let added = known.is_some_and(|(key, entry)| proposal.add(policy, key, entry));
+        grown |= added;
         if !added {
             left.push(denial.clone());
         }
     }
-    left
+    (grown, left)
 }
 
 impl Proposal {
@@ -129,45 +122,60 @@ impl Proposal {
 /// What a policy grants already: keys of `create` are replaced, so a proposal must hold it too.
 fn present(policy: &Policy, key: &str) -> Vec<String> {
     let create = &policy.create;
-    let globs = |globs: &[crate::policy::Glob]| globs.iter().map(|glob| quoted(glob.as_str())).collect();
+    let globs = |globs: &[Glob]| globs.iter().map(|glob| quoted(glob.as_str())).collect();
     match key {
         "images" => globs(create.images.as_deref().unwrap_or_default()),
         "volumes" => globs(&create.volumes),
         "networks" => globs(&create.networks),
         "cap-add" => create.cap_add.iter().map(|name| quoted(name)).collect(),
         "devices" => create.devices.iter().map(|path| quoted(path)).collect(),
-        "binds" => create
-            .binds
-            .iter()
-            .map(|bind| {
-                bind_entry(
-                    &format!("{}{}", bind.source, if bind.below { "/**" } else { "" }),
-                    bind.access == crate::policy::BindAccess::ReadOnly,
-                )
-            })
-            .collect(),
+        "binds" => {
+            create.binds.iter().map(|bind| bind_entry(&below(&bind.source, bind.below), bind.access == BindAccess::ReadOnly)).collect()
+        }
         "ports" => create.ports.iter().map(|port| quoted(&port_entry(port.address, port.first, port.last))).collect(),
         _ => Vec::new(),
     }
 }
 
+/// The reasons that a grant answers, and its key.
+const GRANTS: [(Reason, &str); 7] = [
+    (Reason::HostPath, "binds"),
+    (Reason::Volume, "volumes"),
+    (Reason::Network, "networks"),
+    (Reason::CapAdd, "cap-add"),
+    (Reason::Devices, "devices"),
+    (Reason::Ports, "ports"),
+    (Reason::Image, "images"),
+];
+
 /// The key and entry that would grant what was denied.
 fn grant(denial: &Denial, explained: &Explanation) -> Option<(&'static str, String)> {
-    let query = || explained.query.iter().find(|(key, _)| denial.at.strip_prefix('?') == Some(key)).map(|(_, value)| value.as_str());
-    let value = || value_at(explained.body.as_ref()?, &denial.at);
+    let (_, key) = GRANTS.into_iter().find(|(reason, _)| *reason == denial.reason)?;
+    let body = explained.body.as_ref();
+    let value = || value_at(body?, &denial.at);
     let text = || value().and_then(Value::as_text);
-    match denial.reason {
-        Reason::HostPath => bind(explained.body.as_ref()?, &denial.at),
-        Reason::Volume => Some(("volumes", quoted(text()?.split(':').next()?))),
-        Reason::Network => Some(("networks", quoted(network(denial, text())?))),
-        Reason::CapAdd => Some(("cap-add", quoted(&text()?.to_ascii_uppercase().replace("CAP_", "")))),
-        Reason::Devices => Some(("devices", quoted(value()?.text("PathOnHost")))),
-        Reason::Ports => port(value()?),
-        Reason::Image => match query().or_else(text)?.parse::<ImageName>().ok()? {
-            ImageName::Named(reference) => Some(("images", quoted(&reference.repository))),
-            ImageName::Id(_) => None,
-        },
-        _ => None,
+    let entry = match key {
+        "binds" => bind(body?, &denial.at)?,
+        "volumes" => quoted(text()?.split(':').next()?),
+        "networks" => quoted(network(denial, text())?),
+        "cap-add" => quoted(&text()?.to_ascii_uppercase().replace("CAP_", "")),
+        "devices" => quoted(value()?.text("PathOnHost")),
+        "ports" => port(value()?)?,
+        _ => image(query(denial, explained).or_else(text)?)?,
+    };
+    Some((key, entry))
+}
+
+/// The value of a query key that was denied.
+fn query<'a>(denial: &Denial, explained: &'a Explanation) -> Option<&'a str> {
+    let key = denial.at.strip_prefix('?')?;
+    explained.query.iter().find(|(name, _)| *name == key).map(|(_, value)| value.as_str())
+}
+
+fn image(text: &str) -> Option<String> {
+    match text.parse().ok()? {
+        ImageName::Named(reference) => Some(quoted(&reference.repository)),
+        ImageName::Id(_) => None,
     }
 }
 
@@ -177,28 +185,32 @@ fn network<'a>(denial: &'a Denial, text: Option<&'a str>) -> Option<&'a str> {
 }
 
 /// `Binds[0]` holds source and options, `Mounts[0].Source` has its access beside it.
-fn bind(body: &Value, at: &str) -> Option<(&'static str, String)> {
+fn bind(body: &Value, at: &str) -> Option<String> {
     let text = value_at(body, at)?.as_text()?;
     if let Some(mount) = at.strip_suffix(".Source") {
         let read_only = value_at(body, mount)?.get("ReadOnly").is_some_and(Value::is_true);
-        return Some(("binds", bind_entry(text, read_only)));
+        return Some(bind_entry(text, read_only));
     }
     let mut parts = text.split(':');
     let source = parts.next()?;
     let read_only = parts.nth(1).is_some_and(|options| options.split(',').any(|option| option == "ro"));
-    Some(("binds", bind_entry(source, read_only)))
+    Some(bind_entry(source, read_only))
+}
+
+fn below(source: &str, below: bool) -> String {
+    if below { format!("{source}/**") } else { source.to_owned() }
 }
 
 fn bind_entry(source: &str, read_only: bool) -> String {
     format!("{{ source = {}, mode = \"{}\" }}", quoted(source), if read_only { "ro" } else { "rw" })
 }
 
-fn port(bindings: &Value) -> Option<(&'static str, String)> {
+fn port(bindings: &Value) -> Option<String> {
     let binding = bindings.items().first()?;
     let ports = binding.text("HostPort");
     let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
     let address = Some(binding.text("HostIp")).filter(|ip| !ip.is_empty()).unwrap_or("0.0.0.0");
-    Some(("ports", quoted(&port_entry(address.parse().ok()?, first.parse().ok()?, last.parse().ok()?))))
+    Some(quoted(&port_entry(address.parse().ok()?, first.parse().ok()?, last.parse().ok()?)))
 }
 
 fn port_entry(address: std::net::IpAddr, first: u16, last: u16) -> String {

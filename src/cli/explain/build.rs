@@ -242,18 +242,19 @@ fn assumption(need: &Need) -> (String, Value) {
     }
 }
 
+/// What to do about faults that are not plain mistakes.
+const ADVICE: [(FaultKind, &str); 3] = [
+    (FaultKind::BodyMissing, "pass the request's body with --body FILE"),
+    (FaultKind::BodyNotUnderstood, "no policy can open it; use the engine's own socket for this operation"),
+    (FaultKind::UnknownEndpoint, "see docs/endpoints.md for every operation"),
+];
+
 fn failed_fault(fault: &Fault) -> Failed {
-    let refusal = Refusal::Fault(fault.clone());
-    let advice = match fault.kind {
-        FaultKind::BodyMissing => "pass the request's body with --body FILE",
-        FaultKind::BodyNotUnderstood => "no policy can open it; use the engine's own socket for this operation",
-        FaultKind::UnknownEndpoint => "see `docs/endpoints.md` for every operation",
-        _ => "",
-    };
-    let message = message(&refusal);
+    let message = message(&Refusal::Fault(fault.clone()));
     // the place stands in `at` already
     let sentence = message.split_once("]: ").map_or(message.as_str(), |(_, rest)| rest);
     let sentence = sentence.strip_prefix(&format!("`{}` ", fault.at)).unwrap_or(sentence);
+    let advice = ADVICE.into_iter().find(|(kind, _)| *kind == fault.kind).map_or("", |(_, advice)| advice);
     Failed { code: fault.kind.code(), at: fault.at.clone(), sentence: sentence.to_owned(), advice: advice.to_owned() }
 }
 

@@ -9,7 +9,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::config::{self, Config, DEFAULT_POLICY};
+use crate::config::{self, Config, DEFAULT_POLICY, Severity};
 use crate::policy::Policy;
 
 use super::say::{self, Failure, Paint};
@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> Outcome {
     let Some(path) = &args.path else { return Err(without_path(&args.method)) };
     let body = args.body.as_deref().map(load::bytes).transpose()?;
     let text = args.config.as_deref().map(load::text).transpose()?;
-    let config = args.config.as_deref().map_or_else(|| Ok(config::defaults()), load::usable)?;
+    let config = args.config.as_deref().map_or_else(|| Ok(config::defaults()), |file| load::usable(file, Severity::Error))?;
     let policy = policy(args, &config)?;
     let request = Request { method: args.method.to_ascii_uppercase(), path: path.clone(), body };
     if !request.method.bytes().chain(path.bytes()).all(|b| b.is_ascii_graphic()) {

@@ -85,7 +85,8 @@ fn advised(advice: &Advice, paint: Paint, out: &mut String) {
         let _ = writeln!(out, "    {line}");
     }
     if !advice.hindrances.is_empty() {
-        let heading = if advice.lines.is_empty() { "no addition to the configuration allows it" } else { "and even then it would be refused" };
+        let heading =
+            if advice.lines.is_empty() { "no addition to the configuration allows it" } else { "and even then it would be refused" };
         let _ = writeln!(out, "  {}", paint.blue(heading));
     }
     for hindrance in &advice.hindrances {

@@ -74,9 +74,15 @@ DENY POST /containers/create
 #[test]
 fn shows_that_no_grant_opens_the_socket_or_an_explicit_deny() {
     let socket = explain("ci", "POST", "/containers/create", Some(r#"{"Image":"alpine","HostConfig":{"Binds":["/:/host"]}}"#));
-    assert!(socket.contains("no addition to the configuration allows it\n    give the client a door of its own instead of the socket\n"), "{socket}");
+    assert!(
+        socket.contains("no addition to the configuration allows it\n    give the client a door of its own instead of the socket\n"),
+        "{socket}"
+    );
     let denied = explain("ci", "GET", "/info", None);
-    assert!(denied.contains("rule      `SystemInfo` (ci.toml:10)") && denied.contains("remove the entry from `deny` of [policy.ci]"), "{denied}");
+    assert!(
+        denied.contains("rule      `SystemInfo` (ci.toml:10)") && denied.contains("remove the entry from `deny` of [policy.ci]"),
+        "{denied}"
+    );
 }
 
 #[test]
@@ -86,7 +92,7 @@ fn shows_what_depends_on_the_engine_and_judges_the_rest() {
         "\
 ALLOW POST /containers/web/start
   policy    `ci`, mode enforce
-  operation ContainerStart: runs a container with whatever privileges it was created with
+  operation ContainerStart: starts a container with all that it was created with
   rule      `ContainerStart` (ci.toml:9)
   depends   container `web` as the engine knows it: its own settings pass through the same checks
   depends   the engine's control groups (version 2 is assumed)

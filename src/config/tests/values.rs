@@ -251,7 +251,7 @@ fn every_way_to_root_is_named() {
     assert!(
         ways("allow = [\"ContainerCreate\"]\ncreate = { cap-add = [\"SYS_ADMIN\"], devices = [\"/dev/sda\"] }\n").contains("`/dev/sda`")
     );
-    assert!(ways("allow = [\"PutContainerArchive\"]\n").contains("writes any file"));
+    assert!(ways("allow = [\"PutContainerArchive\"]\n[policy.p.create]\ntargets = \"any\"\n").contains("writes any file"));
     assert!(ways("allow = [\"@plugins\"]\n").contains("and 3 more"), "{}", ways("allow = [\"@plugins\"]\n"));
     assert!(ways("allow = [\"ServiceCreate\"]\n").contains("unchecked"));
     assert!(ways("allow = [\"ServiceCreate\", \"ServiceList\"]\ndeny = [\"@swarm\"]\n").is_empty());

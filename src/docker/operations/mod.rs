@@ -63,6 +63,8 @@ pub enum BodyPlan {
     OptionalJson(&'static Schema),
     /// Bytes that dockgate relays without reading them (tar).
     Opaque,
+    /// The same where a query key has this value (`fromSrc=-`), else none.
+    OpaqueIf(&'static str, &'static str),
     /// The start of a protocol of its own (BuildKit).
     Tunnel,
     /// JSON whose fields the tables do not hold yet: refused.
@@ -74,7 +76,7 @@ impl BodyPlan {
     pub fn schema(self) -> Option<&'static Schema> {
         match self {
             Self::Json(schema) | Self::OptionalJson(schema) => Some(schema),
-            Self::None | Self::Opaque | Self::Tunnel | Self::NotUnderstood => None,
+            Self::None | Self::Opaque | Self::OpaqueIf(..) | Self::Tunnel | Self::NotUnderstood => None,
         }
     }
 }

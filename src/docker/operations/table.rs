@@ -469,7 +469,7 @@ operations! {
         risk: "opens BuildKit's whole control interface, which runs any code",
     }
     ImageCreate Post "/images/create" {
-        kind: Change, body: BodyPlan::None, reply: Progress,
+        kind: Change, body: BodyPlan::OpaqueIf("fromSrc", "-"), reply: Progress,
         query: [
             many(gated("changes", Text, Gate::Import)),
             gated("fromImage", Text, Gate::Image),
