@@ -126,12 +126,13 @@ impl Trail {
     }
 }
 
-/// One write a batch; a batch that fails is reported to everyone who waits for it.
+/// One write a batch, on disk before anyone who waits is told; a batch that fails is reported to all of them.
 fn write_jobs(mut jobs: mpsc::Receiver<Job>, mut sink: Box<dyn Write + Send>) {
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
         let lines: String = batch.iter().map(|job: &Job| job.line.as_str()).collect();
-        let written = sink.write_all(lines.as_bytes()).and_then(|()| sink.flush());
+        let awaited = batch.iter().any(|job| job.written.is_some());
+        let written = sink.write_all(lines.as_bytes()).and_then(|()| if awaited { sink.flush() } else { Ok(()) });
         if let Err(error) = &written {
             tracing::error!(%error, records = batch.len(), "the trail cannot be written");
         }

@@ -157,12 +157,16 @@ fn ignored_body(row: &Row, body: &[u8], dropped: &mut Vec<String>) -> Result<(),
     let unexpected = || Fault::new(FaultKind::BodyUnexpected, "");
     match json::read(body).map_err(|_| unexpected())? {
         Value::Null => {}
-        Value::Object(members) if members.iter().all(|(name, _)| row.query.iter().any(|key| key.name == name)) => {
+        Value::Object(members) if members.iter().all(|(name, _)| asks_again(row, name)) => {
             dropped.extend(members.into_iter().map(|(name, _)| name.into_owned()));
         }
         Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) | Value::Object(_) => return Err(unexpected()),
     }
     Ok(())
+}
+
+fn asks_again(row: &Row, name: &str) -> bool {
+    row.ignored.contains(&name) || row.query.iter().any(|key| key.name == name)
 }
 
 /// The operations whose handlers read X-Registry-Auth or X-Registry-Config; everywhere else the headers are dropped.

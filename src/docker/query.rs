@@ -60,6 +60,8 @@ fn canonical(key: &Key, value: &str) -> Result<String, Fault> {
         KeyType::Bool => Ok(if truth(value) { "1" } else { "0" }.to_owned()),
         KeyType::Int => integer(value).ok_or_else(bad),
         KeyType::Text => Ok(value.to_owned()),
+        KeyType::ClassicBuilder if matches!(value, "" | "1") => Ok(value.to_owned()),
+        KeyType::ClassicBuilder => Err(Fault::new(FaultKind::Http2, format!("?{}", key.name))),
         KeyType::Filters | KeyType::StringMap | KeyType::StringList | KeyType::Json if value.is_empty() => Ok(String::new()),
         KeyType::Filters => filters(&strict(value, key)?).ok_or_else(bad),
         KeyType::StringMap => {

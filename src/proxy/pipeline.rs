@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
 use crate::audit::{Ended, Record, Trail};
@@ -24,7 +24,7 @@ use super::output::{Output, ReplyFraming, ReplyHead};
 use super::own::OwnSearch;
 use super::refuse::{Refusal, operator_line};
 use super::relay::{Asked, relay};
-use super::tunnel;
+use super::tunnel::{self, Half};
 use super::upstream::{Exchange, Fill, Outgoing, Upstream, opaque_body};
 
 /// What an unread body may still bring before a refused connection is closed.
@@ -78,7 +78,7 @@ type Done = (Ended, bool);
 /// Serves one connection until it ends.
 pub async fn serve<R, W>(gate: &Gate, door: &DoorState, subject: &Subject, reader: R, writer: W)
 where
-    R: AsyncRead + Unpin,
+    R: Half,
     W: AsyncWrite + Unpin,
 {
     let mut client = Client { input: Input::new(reader), output: Output::new(writer) };
@@ -110,7 +110,7 @@ impl Call<'_> {
     /// Every `?` is a refusal; there is no other way out.
     async fn run<R, W>(&self, client: &mut Client<R, W>, record: &mut Record) -> Result<Done, Refusal>
     where
-        R: AsyncRead + Unpin,
+        R: Half,
         W: AsyncWrite + Unpin,
     {
         let Self { gate, door, subject, head } = self;
@@ -137,7 +137,7 @@ impl Call<'_> {
     /// The body of an operation that is judged by it: complete before anything else happens.
     async fn inspected<R, W>(&self, endpoint: &Endpoint, client: &mut Client<R, W>) -> Result<Bytes, Refusal>
     where
-        R: AsyncRead + Unpin,
+        R: Half,
         W: AsyncWrite + Unpin,
     {
         let Reading::Whole(limit) = Action::reading(endpoint.operation.row(), self.head, self.gate.max_json)? else {
@@ -155,7 +155,7 @@ impl Call<'_> {
     /// Sends what was permitted and relays what comes back, while the client's side is read.
     async fn forward<R, W>(&self, permit: &Permit, client: &mut Client<R, W>, record: &mut Record) -> Result<Done, Refusal>
     where
-        R: AsyncRead + Unpin,
+        R: Half,
         W: AsyncWrite + Unpin,
     {
         let Client { input, output } = client;
@@ -191,7 +191,7 @@ impl Call<'_> {
     /// A tunnel: what is not answered with 101 is relayed as an ordinary reply, the connection then ends.
     async fn tunnel<R, W>(&self, permit: &Permit, client: &mut Client<R, W>, record: &mut Record) -> Result<Done, Refusal>
     where
-        R: AsyncRead + Unpin,
+        R: Half,
         W: AsyncWrite + Unpin,
     {
         let Client { input, output } = client;
@@ -211,7 +211,7 @@ impl Call<'_> {
 
 /// Uploads the body, if it is relayed, then resolves when the client has gone and nobody wants the reply any more.
 /// A change goes on without its client, unless it is work that streams its progress.
-async fn client_gone<R: AsyncRead + Unpin>(input: &mut Input<R>, fill: Option<Fill>, uploaded: &mut u64, row: &Row) {
+async fn client_gone<R: Half>(input: &mut Input<R>, fill: Option<Fill>, uploaded: &mut u64, row: &Row) {
     if let Some(fill) = fill {
         *uploaded = input.pump(fill).await.unwrap_or_default();
     }
@@ -226,7 +226,7 @@ async fn client_gone<R: AsyncRead + Unpin>(input: &mut Input<R>, fill: Option<Fi
 /// The one place where a refused request is answered.
 async fn refuse<R, W>(refusal: Refusal, keep_alive: bool, client: &mut Client<R, W>, record: &mut Record) -> Done
 where
-    R: AsyncRead + Unpin,
+    R: Half,
     W: AsyncWrite + Unpin,
 {
     let Client { input, output } = client;

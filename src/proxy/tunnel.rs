@@ -1,6 +1,7 @@
 //! Tunnels: attach, exec and websocket streams, both directions relayed until both have ended.
 //! Knows nothing of what flows through them.
 
+use std::future::Future;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -8,7 +9,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, UPGRADE};
 use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadHalf, WriteHalf};
 
 use crate::audit::{Ended, Record};
 use crate::docker::head::Upgrade;
@@ -17,6 +18,31 @@ use super::filter;
 use super::input::Input;
 use super::output::{Output, ReplyFraming, ReplyHead};
 use super::refuse::Refusal;
+
+/// A client's reading half that can tell a closed connection from one that is closed in one direction.
+pub trait Half: AsyncRead + Unpin {
+    /// Resolves when the client has closed both directions, where that shows.
+    fn gone(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// How often a client that has ended its side is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+impl Half for tokio::net::unix::ReadHalf<'_> {
+    /// A unix socket whose peer has gone reports a hang-up, one that is half closed does not.
+    async fn gone(&self) {
+        while self.ready(Interest::WRITABLE).await.is_ok_and(|ready| !ready.is_write_closed()) {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+impl Half for tokio::net::tcp::ReadHalf<'_> {
+    /// TCP says the same in both cases until something is written.
+    async fn gone(&self) {
+        std::future::pending().await
+    }
+}
 
 /// How long the client may keep its side open after the engine has closed both of its own.
 const LINGER: Duration = Duration::from_secs(30);
@@ -35,7 +61,7 @@ pub async fn run<R, W>(
     record: &mut Record,
 ) -> Result<Ended, Refusal>
 where
-    R: AsyncRead + Unpin,
+    R: Half,
     W: AsyncWrite + Unpin,
 {
     let headers = filter::headers(reply.headers());
@@ -102,14 +128,14 @@ async fn both<R, W>(
     (sent, received): (&mut u64, &mut u64),
 ) -> Ended
 where
-    R: AsyncRead + Unpin,
+    R: Half,
     W: AsyncWrite + Unpin,
 {
     let Client { reader, ahead, writer } = client;
     let up = async {
-        let whole = copy(reader, &mut to_engine, ahead, sent).await;
+        let flow = copy(reader, &mut to_engine, ahead, sent).await;
         let _already_gone = to_engine.shutdown().await;
-        whole
+        (flow, reader)
     };
     let down = async {
         let whole = copy(&mut from_engine, writer, BytesMut::new(), received).await;
@@ -118,9 +144,12 @@ where
     };
     tokio::pin!(up, down);
     tokio::select! {
-        result = &mut up => match result {
+        (flow, reader) = &mut up => match flow {
             Flow::ReadBroke => Ended::ClientGone,
-            Flow::Ended | Flow::WriteBroke => ended_down(down.await),
+            Flow::Ended | Flow::WriteBroke => tokio::select! {
+                result = &mut down => ended_down(result),
+                () = reader.gone() => Ended::ClientGone,
+            },
         },
         result = &mut down => {
             let _client_may_stay = tokio::time::timeout(LINGER, &mut up).await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::bed::{Bed, denial, on_every_engine, usable};
 use crate::gate::Gate;
-use crate::process::run;
+use crate::process::{Output, run};
 
 #[test]
 fn doors_of_one_process_answer_by_their_own_policies() {
@@ -31,14 +31,17 @@ fn doors_of_one_process_answer_by_their_own_policies() {
 fn healthcheck_succeeds_while_dockgate_answers_and_fails_after() {
     for engine in usable() {
         let mut bed = Bed::new(engine, "", &[]);
-        let ask = |door: &str| run(Gate::command(&["healthcheck", "--socket", &format!("unix://{}", bed.socket(door).display())]));
         for door in ["everything", "ci", "read-only"] {
-            ask(door).ok();
+            healthcheck(&bed, door).ok();
         }
         bed.gate.terminate();
         assert_eq!(bed.gate.code(), 0);
-        ask("read-only").fails(1, &["does not answer"]);
+        healthcheck(&bed, "read-only").fails(1, &["does not answer"]);
     }
+}
+
+fn healthcheck(bed: &Bed, door: &str) -> Output {
+    run(Gate::command(&["healthcheck", "--socket", &format!("unix://{}", bed.socket(door).display())]))
 }
 
 #[test]

@@ -19,7 +19,7 @@ extends = ["unrestricted"]
 extends = ["read-only"]
 allow = [
     "@lifecycle", "@logs", "ContainerCreate", "ContainerAttach", "ContainerExec",
-    "ExecStart", "ExecInspect", "ExecResize", "ContainerResize",
+    "ExecStart", "ExecInspect", "ExecResize",
 ]
 
 [policy.ci.create]

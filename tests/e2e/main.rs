@@ -1,6 +1,13 @@
 //! End-to-end: the real binary between real clients and real engines of two versions.
 //! Uses only engines that `DOCKGATE_TEST_ENGINE` and `DOCKGATE_TEST_ENGINE_OLD` name (`unix://…`), or that it starts itself.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "tests fail by panicking"
+)]
 
 mod bed;
 mod engine;

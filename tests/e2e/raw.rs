@@ -14,7 +14,6 @@ use crate::process::PATIENCE;
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
-    pub head: String,
     pub body: String,
 }
 
@@ -45,7 +44,7 @@ pub fn ask(socket: &Path, method: &str, path: &str, body: Option<&Value>) -> Rep
     let text = String::from_utf8_lossy(&wire.rest()).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{method} {path}: no reply but `{text}`"));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-    Reply { status, head: head.to_owned(), body: body.to_owned() }
+    Reply { status, body: body.to_owned() }
 }
 
 /// The `filters` value that finds names.

@@ -1,6 +1,6 @@
 //! Attach and exec start as clients send them that know no `Upgrade`, written by hand.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::bed::{Bed, RAW, on_every_engine};
 use crate::raw::{Wire, ask};
@@ -86,13 +86,38 @@ fn exec_start_without_upgrade_is_a_200_with_a_raw_stream() {
 #[test]
 fn a_client_that_vanishes_ends_its_tunnel_and_not_the_container() {
     on_every_engine(|bed| {
-        let name = bed.name("vanish");
-        let id = bed.plain_container(&name);
-        let mut wire = Wire::open(&bed.socket("ci"));
-        wire.send(&attach(&id, UPGRADE));
-        wire.head();
-        drop(wire);
-        bed.gate.record("the end of the tunnel", |record| record["operation"] == "ContainerAttach" && record["stage"] == "outcome");
-        assert_eq!(bed.run("ci", &format!("exec {name} echo still")).ok(), "still\n");
+        for input in ["&stdin=1", ""] {
+            let name = bed.name(&format!("vanish{}", input.len()));
+            let id = bed.plain_container(&name);
+            let mut wire = Wire::open(&bed.socket("ci"));
+            wire.send(&format!("POST /containers/{id}/attach?stream=1&stdout=1{input} HTTP/1.1\r\nHost: docker\r\n{UPGRADE}\r\n"));
+            wire.head();
+            drop(wire);
+            assert_eq!(bed.run("ci", &format!("exec {name} echo still")).ok(), "still\n");
+            if input.is_empty() {
+                // an end of input may be all that the client meant, so the engine's next word decides
+                bed.run(RAW, &format!("kill {name}")).ok();
+            }
+            let ends =
+                |record: &Value| record["operation"] == "ContainerAttach" && record["stage"] == "outcome" && record["names"][0] == *id;
+            bed.gate.record("the end of the tunnel", ends);
+        }
+    });
+}
+
+#[test]
+fn a_client_that_vanishes_ends_its_stream() {
+    on_every_engine(|bed| {
+        let name = bed.name("idle");
+        bed.plain_container(&name);
+        for (line, operation) in
+            [(format!("logs -f {name}"), "ContainerLogs"), ("events".to_owned(), "SystemEvents"), (format!("wait {name}"), "ContainerWait")]
+        {
+            let client = bed.start("ci", &line);
+            let at = |stage: &'static str| move |record: &Value| record["operation"] == *operation && record["stage"] == stage;
+            bed.gate.record("its begin", at("intent"));
+            drop(client);
+            assert_eq!(bed.gate.record("its end", at("outcome"))["ended"], "client-gone", "{line}");
+        }
     });
 }

@@ -179,6 +179,33 @@ async fn a_resize_passes_while_the_tunnel_is_open() {
     assert!(read_head(&mut second).await.0.starts_with("HTTP/1.1 200 OK"));
 }
 
+#[tokio::test]
+async fn a_silent_tunnel_ends_when_its_client_has_gone_and_stays_when_it_has_only_ended_its_side() {
+    let gate = Gate::start("");
+    let listener = gate.engine();
+    let mut client = gate.client().await;
+    client.write_all(format!("{ATTACH}Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n").as_bytes()).await.unwrap();
+    let (mut engine, _) = within(listener.accept()).await.unwrap();
+    read_head(&mut engine).await;
+    engine.write_all(UPGRADED).await.unwrap();
+    read_head(&mut client).await;
+    client.shutdown().await.unwrap();
+    assert_eq!(within(engine.read(&mut [0; 1])).await.unwrap(), 0);
+    engine.write_all(b"still there").await.unwrap();
+    let mut seen = [0; 11];
+    within(client.read_exact(&mut seen)).await.unwrap();
+    drop(client);
+    let writes_fail = async {
+        while engine.write_all(b"").await.is_ok()
+            && engine.ready(tokio::io::Interest::WRITABLE).await.is_ok_and(|ready| !ready.is_write_closed())
+        {
+            tokio::task::yield_now().await
+        }
+    };
+    within(writes_fail).await;
+    assert_eq!(gate.records().await.last().unwrap()["ended"], "client-gone");
+}
+
 const EVENTS: &[u8] = b"GET /v1.44/events HTTP/1.1\r\nHost: docker\r\n\r\n";
 const STREAM: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
 

@@ -112,6 +112,8 @@ pub enum KeyType {
     Int,
     /// Any text.
     Text,
+    /// `1`, the classic builder: BuildKit's builds cannot be inspected.
+    ClassicBuilder,
     /// `{"key":["value"]}` or `{"key":{"value":true}}`, written in the first form.
     Filters,
     /// A JSON object of strings.

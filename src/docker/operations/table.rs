@@ -1,7 +1,7 @@
 //! The rows. Sources: the engine's route tables and swagger files, API 1.24 to 1.56.
 //! Knows nothing beyond its columns.
 
-use super::KeyType::{Bool, Filters, Int, Json, StringList, StringMap, Text};
+use super::KeyType::{Bool, ClassicBuilder, Filters, Int, Json, StringList, StringMap, Text};
 use super::{BodyPlan, Group, Kind, Method, Reply, Row, gated, inert, many, operations, refused};
 use crate::docker::schema;
 use crate::docker::{ApiVersion, Gate};
@@ -271,7 +271,7 @@ operations! {
             inert("stdout", Bool),
             inert("stream", Bool),
         ],
-        ignored: [],
+        ignored: ["hijack"],
         groups: [Exec],
         since: ALWAYS, until: None,
         risk: "reads a container's output and types into its main process",
@@ -422,7 +422,7 @@ operations! {
             many(inert("t", Text)),
             inert("target", Text),
             gated("ulimits", Json, Gate::BuildOption),
-            gated("version", Text, Gate::BuildOption),
+            inert("version", ClassicBuilder),
         ],
         ignored: ["nodename"],
         groups: [Build],
