@@ -102,6 +102,10 @@ struct Line {
     image: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     dropped: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    injected: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
     policy: String,
     mode: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,6 +151,8 @@ impl Record {
             names: Vec::new(),
             image: None,
             dropped: Vec::new(),
+            injected: Vec::new(),
+            warnings: Vec::new(),
             policy: policy.to_owned(),
             mode: mode.as_str(),
             verdict: None,
@@ -204,6 +210,8 @@ impl Record {
             self.line.rule = Some(shown(&rule.text));
             self.line.line = Some(rule.origin.to_string());
         }
+        self.line.injected = permit.injected.iter().map(|at| shown(at)).collect();
+        self.line.warnings = permit.warnings.iter().map(|warning| shown(&format!("{} {}", warning.reason.code(), warning.at))).collect();
         if let Some(denial) = &permit.would_deny {
             self.denial(denial, VerdictWord::WouldDeny);
         }

@@ -12,8 +12,10 @@ mod healthcheck;
 mod load;
 mod preset;
 mod say;
+mod scan;
 mod serve;
 mod stop;
+mod test;
 mod tour;
 
 use std::process::ExitCode;
@@ -41,6 +43,8 @@ Examples:
   dockgate --config dockgate.toml            doors and policies of a file
   dockgate check dockgate.toml               every problem of a file, with line and column
   dockgate explain GET /containers/json      what would happen to a request, and why
+  dockgate test policy.test.toml             policy tests
+  dockgate scan --level restricted           what already runs, held against a level
   dockgate demo                              a tour with an engine in memory
 
 Without a command, `dockgate` serves. Exit codes: 0 fine, 1 refused or errors found, 2 wrong usage or unreadable files.
@@ -54,6 +58,10 @@ enum Command {
     Check(check::Args),
     /// Show what would happen to a request, and why
     Explain(explain::Args),
+    /// Run policy tests
+    Test(test::Args),
+    /// Judge what already runs on an engine
+    Scan(scan::Args),
     /// List the built-in policies, or show one
     Preset(preset::Args),
     /// Ask a running dockgate whether it answers
@@ -79,6 +87,8 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Scan(args) => scan::run(&args),
         Command::Preset(args) => preset::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Demo(args) => demo::run(&args),

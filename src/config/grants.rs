@@ -1,10 +1,15 @@
 //! `[policy.X.create]`: the level and the grants, key by key.
 //! Knows nothing of rules, nor of which policy inherits from which.
 
-use crate::policy::{BindAccess, BindGrant, Create, Glob, Level, PortGrant, Targets};
+use std::collections::BTreeMap;
 
+use crate::policy::{Act, BindGrant, CommandPattern, Create, Glob, Inject, Level, PortGrant, Reason, Targets};
+
+use super::binds;
+use super::checks;
 use super::error::{Diagnostic, Report};
-use super::places::{canonical, danger};
+use super::inject;
+use super::profiles;
 use super::suggest::{did_you_mean, listed};
 use super::tree::{Item, Span, Table, Text};
 use super::values;
@@ -39,6 +44,9 @@ macro_rules! grants {
 
 grants! {
     level: Level,
+    warn_level: Level,
+    checks: BTreeMap<Reason, Act>,
+    inject: Inject,
     images: Vec<Glob>,
     require_digest: bool,
     require_non_root: bool,
@@ -50,11 +58,30 @@ grants! {
     devices: Vec<String>,
     deny_env: Vec<Glob>,
     deny_labels: Vec<Glob>,
+    sysctls: Vec<String>,
+    runtimes: Vec<String>,
+    security_opt: Vec<String>,
+    secrets: Vec<Glob>,
+    configs: Vec<Glob>,
+    log_drivers: Vec<String>,
+    users: Vec<Glob>,
+    exec: Exec,
     targets: Targets,
 }
 
-const KEYS: &[&str] = &[
+/// What `exec = { … }` grants.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Exec {
+    commands: Vec<CommandPattern>,
+    users: Vec<Glob>,
+}
+
+/// Every key.
+pub(super) const KEYS: &[&str] = &[
     "level",
+    "warn-level",
+    "checks",
+    "inject",
     "images",
     "require-digest",
     "require-non-root",
@@ -66,22 +93,29 @@ const KEYS: &[&str] = &[
     "devices",
     "env",
     "labels",
+    "sysctls",
+    "runtimes",
+    "security-opt",
+    "secrets",
+    "configs",
+    "log-drivers",
+    "users",
+    "exec",
     "targets",
 ];
 
 impl Grants {
     pub(super) fn read(table: &Table<'_>, report: &mut Report<'_>) -> Self {
-        if let Some(inject) = table.get("inject") {
-            report.error("not-supported", &inject.key, "`inject` is not supported yet").hint = Some("leave it out".to_owned());
-        }
-        let known: Vec<&str> = KEYS.iter().copied().chain(table.get("inject").map(|_| "inject")).collect();
-        table.only(&known, report);
+        table.only(KEYS, report);
         Self {
             level: given(table, "level", report, level),
+            warn_level: given(table, "warn-level", report, level),
+            checks: given(table, "checks", report, checks::read),
+            inject: given(table, "inject", report, inject::read),
             images: each(table, "images", report, values::image),
             require_digest: given(table, "require-digest", report, |item, report, _| item.flag(report)),
             require_non_root: given(table, "require-non-root", report, |item, report, _| item.flag(report)),
-            binds: given(table, "binds", report, binds),
+            binds: given(table, "binds", report, binds::read),
             volumes: each(table, "volumes", report, values::volume),
             networks: each(table, "networks", report, values::network),
             ports: each(table, "ports", report, |text, report, _| values::port(text, report)),
@@ -89,6 +123,14 @@ impl Grants {
             devices: each(table, "devices", report, values::device),
             deny_env: given(table, "env", report, denied),
             deny_labels: given(table, "labels", report, denied),
+            sysctls: each(table, "sysctls", report, profiles::sysctl),
+            runtimes: each(table, "runtimes", report, profiles::runtime),
+            security_opt: each(table, "security-opt", report, profiles::security_opt),
+            secrets: each(table, "secrets", report, profiles::secret),
+            configs: each(table, "configs", report, profiles::secret),
+            log_drivers: each(table, "log-drivers", report, profiles::log_driver),
+            users: given(table, "users", report, |item, report, strict| some(item, report, strict, profiles::user)),
+            exec: given(table, "exec", report, exec),
             targets: given(table, "targets", report, targets),
         }
     }
@@ -101,6 +143,9 @@ impl Grants {
             ("require-non-root", value(&self.require_non_root)),
             ("env", self.deny_env.is_some()),
             ("labels", self.deny_labels.is_some()),
+            ("checks", self.checks.is_some()),
+            ("users", self.users.is_some()),
+            ("exec", self.exec.is_some()),
         ];
         let unrestricted = value(&self.level) == Level::Unrestricted;
         demands.into_iter().filter(|(_, written)| *written && unrestricted).map(|(key, _)| key).collect()
@@ -112,8 +157,12 @@ impl Grants {
         if level != Level::Unrestricted {
             self.strict().for_each(|diagnostic| report.push(diagnostic.clone()));
         }
+        let Exec { commands, users } = value(&self.exec);
         Create {
             level,
+            warn_level: self.warn_level.map(|given| given.value),
+            checks: value(&self.checks),
+            inject: value(&self.inject),
             images: self.images.map(|given| given.value),
             require_digest: value(&self.require_digest),
             require_non_root: value(&self.require_non_root),
@@ -125,6 +174,14 @@ impl Grants {
             devices: value(&self.devices),
             deny_env: value(&self.deny_env),
             deny_labels: value(&self.deny_labels),
+            sysctls: value(&self.sysctls),
+            runtimes: value(&self.runtimes),
+            security_opt: value(&self.security_opt),
+            secrets: value(&self.secrets),
+            configs: value(&self.configs),
+            log_drivers: value(&self.log_drivers),
+            users: value(&self.users).into_iter().chain(users).collect(),
+            exec_commands: commands,
             targets: value(&self.targets),
         }
     }
@@ -154,21 +211,46 @@ fn each<T>(
     report: &mut Report<'_>,
     read: impl Fn(&Text<'_>, &mut Report<'_>, &mut Vec<Diagnostic>) -> Option<T>,
 ) -> Option<Given<Vec<T>>> {
-    given(table, key, report, |item, report, strict| {
-        Some(item.texts(report)?.iter().filter_map(|text| read(text, report, strict)).collect())
-    })
+    given(table, key, report, |item, report, strict| all(item, report, strict, &read))
+}
+
+fn all<T>(
+    item: &Item<'_>,
+    report: &mut Report<'_>,
+    strict: &mut Vec<Diagnostic>,
+    read: impl Fn(&Text<'_>, &mut Report<'_>, &mut Vec<Diagnostic>) -> Option<T>,
+) -> Option<Vec<T>> {
+    Some(item.texts(report)?.iter().filter_map(|text| read(text, report, strict)).collect())
+}
+
+/// Like [`all`], of lists that name what is allowed and allow all where they are left out: an empty one could be meant either way.
+fn some<T>(
+    item: &Item<'_>,
+    report: &mut Report<'_>,
+    strict: &mut Vec<Diagnostic>,
+    read: impl Fn(&Text<'_>, &mut Report<'_>, &mut Vec<Diagnostic>) -> Option<T>,
+) -> Option<Vec<T>> {
+    if item.list(report)?.is_empty() {
+        report.error("bad-value", &item.span, format!("`{}` is empty, and would not limit anything", item.name)).hint =
+            Some("name what is allowed, or leave the key out".to_owned());
+    }
+    all(item, report, strict, read)
+}
+
+/// `{ commands = [...], users = [...] }`
+fn exec(item: &Item<'_>, report: &mut Report<'_>, strict: &mut Vec<Diagnostic>) -> Option<Exec> {
+    let table = item.table("`exec`", report)?;
+    table.only(&["commands", "users"], report);
+    let commands = table.get("commands").and_then(|list| some(&list, report, strict, profiles::command));
+    let users = table.get("users").and_then(|list| some(&list, report, strict, profiles::user));
+    Some(Exec { commands: commands.unwrap_or_default(), users: users.unwrap_or_default() })
 }
 
 fn level(item: &Item<'_>, report: &mut Report<'_>, _: &mut Vec<Diagnostic>) -> Option<Level> {
-    match item.text(report)? {
-        "baseline" => Some(Level::Baseline),
-        "unrestricted" => Some(Level::Unrestricted),
-        "restricted" => {
-            report.error("not-supported", &item.span, "level `restricted` does not exist yet").hint = Some("use `baseline`".to_owned());
-            None
-        }
-        other => word(item, "level", other, &["baseline", "unrestricted"], report),
-    }
+    let text = item.text(report)?;
+    let all = [Level::Restricted, Level::Baseline, Level::Unrestricted];
+    let found = all.into_iter().find(|level| level.as_str() == text);
+    found.or_else(|| word(item, "level", text, &all.map(Level::as_str), report))
 }
 
 fn targets(item: &Item<'_>, report: &mut Report<'_>, _: &mut Vec<Diagnostic>) -> Option<Targets> {
@@ -197,47 +279,4 @@ fn denied(item: &Item<'_>, report: &mut Report<'_>, _: &mut Vec<Diagnostic>) -> 
     table.only(&["deny"], report);
     let list = table.require("deny", "write `{ deny = [\"NAME\"] }`", report)?;
     Some(list.texts(report)?.iter().filter_map(|text| values::glob(text, report)).collect())
-}
-
-fn binds(item: &Item<'_>, report: &mut Report<'_>, strict: &mut Vec<Diagnostic>) -> Option<Vec<BindGrant>> {
-    Some(item.list(report)?.iter().filter_map(|entry| bind(entry, report, strict)).collect())
-}
-
-fn bind(item: &Item<'_>, report: &mut Report<'_>, strict: &mut Vec<Diagnostic>) -> Option<BindGrant> {
-    if let Some(text) = item.maybe_text() {
-        let path = text.split(':').next().unwrap_or_default();
-        report.error("wrong-type", &item.span, "an entry of `binds` must be a table").hint =
-            Some(format!("write `{{ source = \"{path}\", mode = \"ro\" }}`"));
-        return None;
-    }
-    let table = item.table("an entry of `binds`", report)?.at(item.span.clone());
-    table.only(&["source", "mode"], report);
-    let access = table.get("mode").map_or(Some(BindAccess::ReadOnly), |mode| access(&mode, report));
-    let source = table.require("source", "write `{ source = \"/srv/data\", mode = \"ro\" }`", report)?.string(report)?;
-    let (path, below) = source.value.strip_suffix("/**").map_or((source.value, false), |path| (path, true));
-    let whole = if below && path.is_empty() { "/" } else { path };
-    if path.contains('*') || !canonical(whole) {
-        let shown = source.value.escape_debug();
-        let hint = if path.contains('*') {
-            "a star stands only at the end, as `/**`"
-        } else {
-            "write an absolute path without `.`, `..`, doubled or final slashes"
-        };
-        report.error("bad-path", &source.span, format!("`{shown}` is no plain path")).hint = Some(hint.to_owned());
-        return None;
-    }
-    if let Some(why) = danger(whole) {
-        let mut diagnostic = report.later("host-path", &source.span, why);
-        diagnostic.hint = Some("name the one folder that is needed, or set `level = \"unrestricted\"`".to_owned());
-        strict.push(diagnostic);
-    }
-    Some(BindGrant { source: path.to_owned(), below, access: access? })
-}
-
-fn access(item: &Item<'_>, report: &mut Report<'_>) -> Option<BindAccess> {
-    match item.text(report)? {
-        "ro" => Some(BindAccess::ReadOnly),
-        "rw" => Some(BindAccess::ReadWrite),
-        other => word(item, "bind mode", other, &["ro", "rw"], report),
-    }
 }

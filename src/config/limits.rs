@@ -55,7 +55,8 @@ pub(super) fn read(table: &Table<'_>, report: &mut Report<'_>) -> Limits {
     }
 }
 
-const SIZES: &[(&str, u64)] = &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1)];
+/// Units of sizes.
+pub(super) const SIZES: &[(&str, u64)] = &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1)];
 const TIMES: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 
 /// 1 KiB to 64 MiB: below it no create fits, above it one client could take the memory.
@@ -74,7 +75,8 @@ fn count(item: &Item<'_>, report: &mut Report<'_>) -> Option<usize> {
     bounded(item, value, (1, 1_000_000), "from 1 to 1000000", report).and_then(|value| usize::try_from(value).ok())
 }
 
-fn bounded(item: &Item<'_>, value: u64, (least, most): (u64, u64), range: &str, report: &mut Report<'_>) -> Option<u64> {
+/// The value, where it is in range; else it is reported.
+pub(super) fn bounded(item: &Item<'_>, value: u64, (least, most): (u64, u64), range: &str, report: &mut Report<'_>) -> Option<u64> {
     let fits = (least..=most).contains(&value);
     if !fits {
         report.error("bad-value", &item.span, format!("`{}` is out of range", item.name)).hint = Some(format!("write a value {range}"));
@@ -82,7 +84,8 @@ fn bounded(item: &Item<'_>, value: u64, (least, most): (u64, u64), range: &str, 
     fits.then_some(value)
 }
 
-fn measured(item: &Item<'_>, units: &[(&str, u64)], example: &str, report: &mut Report<'_>) -> Option<u64> {
+/// A number with one of these units.
+pub(super) fn measured(item: &Item<'_>, units: &[(&str, u64)], example: &str, report: &mut Report<'_>) -> Option<u64> {
     if let Some((number, _)) = item.whole() {
         let unit = example.trim_start_matches(|c: char| c.is_ascii_digit());
         report.error("wrong-type", &item.span, format!("`{}` has no unit", item.name)).hint = Some(format!("write `\"{number}{unit}\"`"));

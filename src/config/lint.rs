@@ -72,6 +72,44 @@ pub(super) fn idle(whole: &Whole<'_>, report: &mut Report<'_>) {
     }
 }
 
+/// Warns of a second level that warns of nothing; where it is inherited, the policy's own level is what is meant.
+pub(super) fn warn_level(whole: &Whole<'_>, report: &mut Report<'_>) {
+    let level = whole.grants.level.as_ref().map(|given| given.value).unwrap_or_default();
+    let Some(written) = whole.draft.grants.warn_level.as_ref().filter(|written| written.value <= level && level != Level::Unrestricted)
+    else {
+        return;
+    };
+    let hint = match level {
+        Level::Restricted => "take it out: no level is stricter".to_owned(),
+        Level::Baseline | Level::Unrestricted => "write `warn-level = \"restricted\"`, or take it out".to_owned(),
+    };
+    let message = format!("`warn-level` changes nothing: `{}` is not stricter than level `{}`", written.value.as_str(), level.as_str());
+    report.warning("no-effect", &written.span, message).hint = Some(hint);
+}
+
+/// Warns of injected values that the policy's own grants refuse: nothing could be created.
+pub(super) fn injected(policy: &Policy, span: &Span, report: &mut Report<'_>) {
+    let create = &policy.create;
+    if create.level == Level::Unrestricted {
+        return;
+    }
+    let labels = create.inject.labels.iter().map(|(key, _)| key).filter(|key| create.deny_labels.iter().any(|glob| glob.matches(key)));
+    for key in labels {
+        report.warning("contradiction", span, format!("`inject` sets the label `{key}`, which `labels.deny` refuses")).hint =
+            Some("take it out of one of them".to_owned());
+    }
+    let user = create.inject.user.as_ref().filter(|user| !create.users.is_empty() && !create.users.iter().any(|glob| glob.matches(user)));
+    if let Some(user) = user {
+        report.warning("contradiction", span, format!("`inject` sets the user `{user}`, which `users` does not name")).hint =
+            Some("add it to `users`, or inject one that is named there".to_owned());
+    }
+    let apart = |address: &&String| !create.ports.is_empty() && !create.ports.iter().any(|port| port.address.to_string() == **address);
+    if let Some(address) = create.inject.host_ip.as_ref().filter(apart) {
+        report.warning("contradiction", span, format!("`inject` publishes at `{address}`, where `ports` grants nothing")).hint =
+            Some("grant ports of this address, or inject one that has some".to_owned());
+    }
+}
+
 /// What puts any image under any name.
 const RENAMERS: &[Operation] = &[Operation::ImageTag, Operation::ImageLoad, Operation::ImageCommit, Operation::ImageBuild];
 

@@ -1,18 +1,22 @@
 //! TOML as written → valid values, and the only wording of configuration errors.
 //! Knows nothing of sockets, the audit trail or the command line.
 
+mod binds;
+mod checks;
 mod cidr;
 mod door;
 mod error;
 mod file;
 mod grants;
 mod ids;
+mod inject;
 mod limits;
 mod lint;
 mod paths;
 mod places;
 mod policy;
 mod preset;
+mod profiles;
 mod root;
 mod rule;
 mod suggest;

@@ -147,14 +147,17 @@ impl Whole<'_> {
     pub(super) fn build(self, report: &mut Report<'_>) -> Arc<Policy> {
         lint::rules(&self, report);
         lint::idle(&self, report);
+        lint::warn_level(&self, report);
         let rules = |own: &[Entry], far: &[&Entry]| -> Vec<Rule> {
             own.iter().chain(far.iter().copied()).map(|entry| entry.rule.clone()).collect()
         };
         let table = RuleTable::new(rules(&self.draft.allow, &self.allow), rules(&self.draft.deny, &self.deny));
         let images = self.grants.images.as_ref().map(|given| given.span.clone()).filter(|_| self.draft.grants.images.is_some());
+        let inject = self.draft.grants.inject.as_ref().map(|given| given.span.clone());
         let create = self.grants.build(report);
         let policy = Policy { name: self.draft.name.clone(), mode: self.draft.mode, rules: table, create };
         lint::allowlist(&policy, images.as_ref().unwrap_or(&self.draft.span), report);
+        lint::injected(&policy, inject.as_ref().unwrap_or(&self.draft.span), report);
         Arc::new(policy)
     }
 }

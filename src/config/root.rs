@@ -3,10 +3,10 @@
 
 use crate::docker::Operation;
 use crate::docker::operations::{Group, Kind, TABLE};
-use crate::policy::{BindAccess, Level, Mode, Policy, Targets};
+use crate::policy::{Act, BindAccess, Level, Mode, Policy, Reason, Targets};
 
 use super::error::Report;
-use super::suggest::some_of;
+use super::suggest::{listed, some_of};
 use super::tree::Span;
 
 /// Capabilities that open the host.
@@ -62,6 +62,35 @@ const OPENERS: &[Operation] = &[
 const CREATORS: &[Operation] =
     &[Operation::ContainerCreate, Operation::ContainerUpdate, Operation::ContainerExec, Operation::ServiceCreate, Operation::ServiceUpdate];
 
+/// Checks that keep the host apart: without one of them what can be asked for is root.
+const GUARDS: &[Reason] = &[
+    Reason::Privileged,
+    Reason::HostPath,
+    Reason::HostNamespace,
+    Reason::VolumeDriver,
+    Reason::CapAdd,
+    Reason::Devices,
+    Reason::SecurityOpt,
+    Reason::MaskedPaths,
+    // of a container that has the engine's socket
+    Reason::VolumesFrom,
+    // checkpoints from any folder of the host
+    Reason::HostDirectory,
+    // plugins, managers and the swarm's certificates
+    Reason::Swarm,
+    // older specifications, and containers with fields that dockgate does not know
+    Reason::RefusedField,
+];
+
+/// Operations that ask for what the guards refuse, beside those that create and open.
+const ASKERS: &[Operation] = &[Operation::VolumeCreate, Operation::CheckpointCreate, Operation::PluginSet];
+
+/// Operations that bring in or run a plugin; the others change one that was accepted.
+const PLUGIN_RUNNERS: &[Operation] = &[Operation::PluginPull, Operation::PluginEnable, Operation::PluginUpgrade, Operation::PluginCreate];
+
+/// Operations on services, which are judged like containers.
+const SERVICES: &[Operation] = &[Operation::ServiceCreate, Operation::ServiceUpdate, Operation::ServiceDelete];
+
 /// Every way in which the policy amounts to root on the host; empty where none is known.
 pub fn ways_to_root(policy: &Policy) -> Vec<String> {
     let mut ways = Vec::new();
@@ -79,11 +108,24 @@ pub fn ways_to_root(policy: &Policy) -> Vec<String> {
             ways.push(format!("`targets = \"any\"` lets {} reach privileged containers", some_of(openers)));
         }
     }
-    if policy.create.level != Level::Unrestricted && !open(policy, [Operation::ContainerCreate, Operation::ServiceCreate]).is_empty() {
+    if policy.create.level != Level::Unrestricted {
+        guards(policy, &mut ways);
+    }
+    let services = [Operation::ServiceCreate, Operation::ServiceUpdate];
+    if policy.create.level != Level::Unrestricted && !open(policy, services.into_iter().chain([Operation::ContainerCreate])).is_empty() {
         grants(policy, &mut ways);
     }
     operations(policy, &mut ways);
     ways
+}
+
+/// Guards that are switched, where something is open that they look at.
+fn guards(policy: &Policy, ways: &mut Vec<String>) {
+    let off = GUARDS.iter().filter(|reason| policy.create.act(**reason) != Act::Deny).map(|reason| reason.code());
+    let off = listed(off);
+    if !off.is_empty() && !open(policy, CREATORS.iter().chain(OPENERS).chain(ASKERS).copied()).is_empty() {
+        ways.push(format!("`checks` lets through what {off} would refuse"));
+    }
 }
 
 fn grants(policy: &Policy, ways: &mut Vec<String>) {
@@ -107,14 +149,24 @@ fn operations(policy: &Policy, ways: &mut Vec<String>) {
     if unjudged && !open(policy, [Operation::PutContainerArchive]).is_empty() {
         ways.push("`PutContainerArchive` writes any file into containers, mounted folders included".to_owned());
     }
-    for (group, what) in [(Group::Plugins, "plugins run as root on the host"), (Group::Swarm, "services run on every node, unchecked")] {
-        let changes =
-            TABLE.iter().copied().filter(|operation| operation.row().kind == Kind::Change && operation.row().groups.contains(&group));
-        let names = open(policy, changes);
+    for (group, what) in
+        [(Group::Plugins, "plugins run as root on the host"), (Group::Swarm, "whoever governs a swarm runs anything on all of its nodes")]
+    {
+        let rooted = |operation: &Operation| {
+            let row = operation.row();
+            row.kind == Kind::Change && row.groups.contains(&group) && (policy.create.level == Level::Unrestricted || unchecked(*operation))
+        };
+        let names = open(policy, TABLE.iter().copied().filter(rooted));
         if !names.is_empty() {
             ways.push(format!("{} allowed: {what}", some_of(names)));
         }
     }
+}
+
+/// False for writes to plugins and swarms that the checks make harmless.
+fn unchecked(operation: Operation) -> bool {
+    let plugin = operation.row().groups.contains(&Group::Plugins);
+    if plugin { PLUGIN_RUNNERS.contains(&operation) } else { !SERVICES.contains(&operation) }
 }
 
 fn open(policy: &Policy, operations: impl IntoIterator<Item = Operation>) -> Vec<&'static str> {

@@ -117,6 +117,16 @@ impl<'t> Item<'t> {
         if let DeValue::String(text) = self.value { Some(text) } else { None }
     }
 
+    /// A number as written, with or without a fraction or quotes; anything else is left to the caller.
+    pub(super) fn decimal(&self) -> Option<&'t str> {
+        match self.value {
+            DeValue::String(text) => Some(text),
+            DeValue::Float(number) => Some(number.as_str()),
+            DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str()),
+            DeValue::Integer(_) | DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+        }
+    }
+
     pub(super) fn list(&self, report: &mut Report<'_>) -> Option<Vec<Item<'t>>> {
         let DeValue::Array(list) = self.value else {
             return self.wrong("a list", report);

@@ -55,7 +55,8 @@ const CAPABILITIES: &[&str] = &[
     "CHECKPOINT_RESTORE",
 ];
 
-fn wrong<T>(report: &mut Report<'_>, text: &Text<'_>, message: String, hint: impl Into<String>) -> Option<T> {
+/// Reports a value; there is none then.
+pub(super) fn wrong<T>(report: &mut Report<'_>, text: &Text<'_>, message: String, hint: impl Into<String>) -> Option<T> {
     report.error("bad-value", &text.span, message).hint = Some(hint.into());
     None
 }

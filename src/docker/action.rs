@@ -1,7 +1,7 @@
 //! An action: all of a request that a policy sees and all that goes upstream.
 //! Knows nothing of sockets and policies.
 
-use super::decode::typed;
+use super::decode::{Typed, typed, typed_list};
 use super::endpoint::Endpoint;
 use super::fault::{Fault, FaultKind};
 use super::head::{Framing, Head, Upgrade};
@@ -9,6 +9,7 @@ use super::json::{self, Value};
 use super::operations::{BodyPlan, Row};
 use super::query::{self, Query};
 use super::registry_auth;
+use super::schema::Schema;
 use super::version::ApiVersion;
 use super::{Method, Operation};
 
@@ -67,9 +68,8 @@ impl Action {
             BodyPlan::Opaque => Ok(Reading::Nothing),
             BodyPlan::OpaqueIf(key, value) if asks(head, key, value) => Ok(Reading::Nothing),
             BodyPlan::OpaqueIf(..) => Ok(Reading::Whole(MAX_IGNORED_BODY)),
-            BodyPlan::NotUnderstood => Err(Fault::new(FaultKind::BodyNotUnderstood, "")),
             BodyPlan::Tunnel => Err(Fault::new(FaultKind::Http2, "")),
-            BodyPlan::Json(_) | BodyPlan::OptionalJson(_) => {
+            BodyPlan::Json(_) | BodyPlan::OptionalJson(_) | BodyPlan::JsonList(_) => {
                 let empty = matches!(head.framing, Framing::None | Framing::Length(0));
                 if empty || head.content_type.as_deref() == Some("application/json") {
                     return Ok(Reading::Whole(max_json));
@@ -127,21 +127,35 @@ impl Action {
 }
 
 fn read_body(row: &'static Row, head: &Head, body: &[u8], dropped: &mut Vec<String>) -> Result<Body, Fault> {
-    match row.body {
-        BodyPlan::Opaque => Ok(Body::Opaque(head.framing)),
-        BodyPlan::OpaqueIf(key, value) if asks(head, key, value) => Ok(Body::Opaque(head.framing)),
-        BodyPlan::NotUnderstood | BodyPlan::Tunnel => Err(Fault::new(FaultKind::BodyNotUnderstood, "")),
-        BodyPlan::None | BodyPlan::OpaqueIf(..) => ignored_body(row, body, dropped).map(|()| Body::None),
-        BodyPlan::OptionalJson(_) if body.is_empty() => Ok(Body::None),
-        BodyPlan::Json(_) if body.is_empty() => Err(Fault::new(FaultKind::BodyMissing, "")),
-        BodyPlan::Json(schema) | BodyPlan::OptionalJson(schema) => {
-            let keys: Vec<&str> = row.query.iter().map(|key| key.name).collect();
-            let value = json::read(body).map_err(|kind| Fault::new(kind, ""))?;
-            let typed = typed(schema, value, &keys)?;
-            dropped.extend(typed.dropped);
-            Ok(Body::Json(typed.value))
-        }
+    let typed = match row.body {
+        BodyPlan::Opaque => return Ok(Body::Opaque(head.framing)),
+        BodyPlan::OpaqueIf(key, value) if asks(head, key, value) => return Ok(Body::Opaque(head.framing)),
+        BodyPlan::Tunnel => return Err(Fault::new(FaultKind::Http2, "")),
+        BodyPlan::None | BodyPlan::OpaqueIf(..) => return ignored_body(row, body, dropped).map(|()| Body::None),
+        BodyPlan::OptionalJson(_) | BodyPlan::JsonList(_) if body.is_empty() => return Ok(Body::None),
+        BodyPlan::Json(_) if body.is_empty() => return Err(Fault::new(FaultKind::BodyMissing, "")),
+        BodyPlan::Json(schema) => typed(schema, read(body)?, &query_keys(row))?,
+        BodyPlan::OptionalJson(schema) => optional(schema, read(body)?, row)?,
+        BodyPlan::JsonList(list) => typed_list(list, read(body)?)?,
+    };
+    dropped.extend(typed.dropped);
+    Ok(Body::Json(typed.value))
+}
+
+fn read(body: &[u8]) -> Result<Value, Fault> {
+    json::read(body).map_err(|kind| Fault::new(kind, ""))
+}
+
+/// Clients in Go write the options that they were not given as `null`.
+fn optional(schema: &'static Schema, value: Value, row: &Row) -> Result<Typed, Fault> {
+    if value == Value::Null {
+        return Ok(Typed { value, dropped: Vec::new() });
     }
+    typed(schema, value, &query_keys(row))
+}
+
+fn query_keys(row: &Row) -> Vec<&'static str> {
+    row.query.iter().map(|key| key.name).collect()
 }
 
 /// True where the query has the key with this value; a key that stands twice is refused when the query is read.

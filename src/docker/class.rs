@@ -113,6 +113,30 @@ pub enum Gate {
     BuildOption,
     /// a directory on the host that the daemon reads or writes (`dir`, `checkpoint-dir`)
     HostDirectory,
+    /// `EndpointSpec.Ports` of a service
+    ServicePorts,
+    /// the networks of a service: `TaskTemplate.Networks` and the older `Networks`
+    ServiceNetworks,
+    /// `Privileges` of a service: credential specs, SELinux, seccomp, AppArmor, no-new-privileges
+    ServicePrivileges,
+    /// the secrets that a service reads
+    ServiceSecrets,
+    /// the configs that a service reads
+    ServiceConfigs,
+    /// tasks that are no containers: `Runtime`, `PluginSpec`, `NetworkAttachmentSpec`
+    ServiceRuntime,
+    /// swarm settings that open ports, trust other managers or replace keys
+    SwarmSettings,
+    /// plugins that deliver or fill in secrets and configs
+    SecretDriver,
+    /// `Role` of a node
+    NodeRole,
+    /// the privileges that a plugin is given
+    PluginPrivileges,
+    /// a plugin's mounts, devices, arguments and environment
+    PluginSettings,
+    /// the registry that the daemon logs in to
+    RegistryServer,
 }
 
 impl Gate {

@@ -55,6 +55,16 @@ pub fn typed(schema: &'static Schema, value: Value, also_known: &[&str]) -> Resu
     Ok(Typed { value, dropped: decoder.dropped })
 }
 
+/// Types a body that is a list, by the field without a name that describes it; `null` stays `null`.
+///
+/// # Errors
+/// As [`typed`]; places begin with an index, `[0].Name`.
+pub fn typed_list(list: &'static Field, value: Value) -> Result<Typed, Fault> {
+    let mut decoder = Decoder { dropped: Vec::new(), also_known: &[] };
+    let value = decoder.value(&list.ty, value, &Place::Root)?;
+    Ok(Typed { value, dropped: decoder.dropped })
+}
+
 /// Folds a key as Go's decoder does: ASCII case, U+017F as `s`, U+212A as `k`; nothing else folds to ASCII
 /// (encoding/json `foldName`).
 pub fn fold(key: &str) -> String {
@@ -98,11 +108,21 @@ impl Decoder<'_> {
             (Type::StrSlice, value @ Value::Text(_)) => Ok(Value::List(vec![value])),
             (Type::StrSlice, Value::List(items)) => self.list(&Type::Str, items, place),
             (Type::List(of), Value::List(items)) => self.list(of, items, place),
+            (Type::Array(of, length), Value::List(items)) if items.len() == *length => self.list(of, items, place),
             (Type::Int(low, high), Value::Number(digits)) => integer(*low, *high, digits, place),
+            (Type::Float, Value::Number(digits)) => float(digits, place),
             (Type::Map(of), Value::Object(members)) => self.map(of, members, place),
             (Type::Object(schema), Value::Object(members)) => self.object(schema, members, place).map(Value::Object),
             (
-                Type::Bool | Type::Int(..) | Type::Str | Type::StrSlice | Type::List(_) | Type::Map(_) | Type::Object(_),
+                Type::Bool
+                | Type::Int(..)
+                | Type::Float
+                | Type::Str
+                | Type::StrSlice
+                | Type::List(_)
+                | Type::Array(..)
+                | Type::Map(_)
+                | Type::Object(_),
                 Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) | Value::Object(_),
             ) => Err(Fault::new(FaultKind::WrongType, place.to_string())),
         }
@@ -156,10 +176,18 @@ fn integer(low: i128, high: i128, digits: String, place: &Place<'_>) -> Result<V
     }
 }
 
+/// A number that fits a Go `float32`: one beyond its range is refused (`strconv.ParseFloat`).
+fn float(digits: String, place: &Place<'_>) -> Result<Value, Fault> {
+    match digits.parse::<f32>() {
+        Ok(number) if number.is_finite() => Ok(Value::Number(digits)),
+        Ok(_) | Err(_) => Err(Fault::new(FaultKind::WrongType, place.to_string())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::json::read;
-    use super::super::schema::CONTAINER_CREATE;
+    use super::super::schema::{CONTAINER_CREATE, PLUGIN_PRIVILEGES, PLUGIN_SETTINGS, SERVICE_SPEC};
     use super::*;
 
     fn create(text: &str) -> Result<Typed, Fault> {
@@ -226,5 +254,53 @@ mod tests {
     #[test]
     fn writes_a_command_string_as_the_list_that_the_engine_reads() {
         assert_eq!(create(r#"{"Cmd":"id"}"#).unwrap().value.encode(), r#"{"Cmd":["id"]}"#);
+    }
+
+    #[test]
+    fn takes_a_terminal_size_of_two_numbers_only() {
+        assert!(create(r#"{"HostConfig":{"ConsoleSize":[24,80]}}"#).is_ok());
+        for size in ["[]", "[24]", "[24,80,1]", "[null,80]", "[-1,80]", "80"] {
+            let text = format!(r#"{{"HostConfig":{{"ConsoleSize":{size}}}}}"#);
+            assert_eq!(fault(&text).0, FaultKind::WrongType, "{size}");
+        }
+    }
+
+    fn list(list: &'static Field, text: &str) -> Result<Typed, Fault> {
+        typed_list(list, read(text.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn reads_a_list_as_strictly_as_an_object() {
+        let typed = list(&PLUGIN_PRIVILEGES, r#"[{"name":"network","VALUE":["host"],"New":null}]"#).unwrap();
+        assert_eq!(typed.value.encode(), r#"[{"Name":"network","Value":["host"]}]"#);
+        assert_eq!(typed.dropped, ["[0].New"]);
+        assert_eq!(list(&PLUGIN_SETTINGS, r#"["A=b"]"#).unwrap().value.encode(), r#"["A=b"]"#);
+        assert_eq!(list(&PLUGIN_PRIVILEGES, "null").unwrap().value.encode(), "null");
+        for (text, kind, at) in [
+            (r#"[{"Name":"a","name":"b"}]"#, FaultKind::DuplicateKey, "[0].name"),
+            (r#"[{"Name":"a"},{"Kind":"b"}]"#, FaultKind::UnknownField, "[1].Kind"),
+            (r#"[{"Value":"host"}]"#, FaultKind::WrongType, "[0].Value"),
+            ("[null]", FaultKind::WrongType, "[0]"),
+            ("[[]]", FaultKind::WrongType, "[0]"),
+            ("{}", FaultKind::WrongType, ""),
+            (r#""a""#, FaultKind::WrongType, ""),
+        ] {
+            let fault = list(&PLUGIN_PRIVILEGES, text).unwrap_err();
+            assert_eq!((fault.kind, fault.at.as_str()), (kind, at), "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_a_ratio_as_the_client_wrote_it() {
+        let service = |ratio: &str| {
+            let text = format!(r#"{{"UpdateConfig":{{"MaxFailureRatio":{ratio}}}}}"#);
+            typed(&SERVICE_SPEC, read(text.as_bytes()).unwrap(), &[]).map(|typed| typed.value.encode() == text)
+        };
+        for ratio in ["0", "0.25", "1e-3", "1", "null"] {
+            assert_eq!(service(ratio), Ok(true), "{ratio}");
+        }
+        for ratio in ["1e39", "\"0.5\"", "true", "[]"] {
+            assert_eq!(service(ratio).unwrap_err().at, "UpdateConfig.MaxFailureRatio", "{ratio}");
+        }
     }
 }

@@ -145,8 +145,6 @@ kinds! {
     BodyMissing "body-missing",
     /// The operation reads no body and got one that is not a copy of its query.
     BodyUnexpected "body-unexpected",
-    /// The tables do not hold this operation's body yet.
-    BodyNotUnderstood "body-not-understood",
     /// Not exactly one JSON value in UTF-8.
     BadJson "bad-json",
     /// Nested deeper than the limit.
@@ -157,4 +155,12 @@ kinds! {
     WrongType "wrong-type",
     /// X-Registry-Auth or X-Registry-Config that is not JSON in base64.
     BadRegistryAuth "bad-registry-auth",
+    /// A compressed archive where one is inspected.
+    CompressedArchive "compressed-archive",
+    /// An archive that breaks off, or that two readers could read differently.
+    BadArchive "bad-archive",
+    /// An entry of an archive that would leave its place or bring rights.
+    ArchiveEntry "archive-entry",
+    /// A Dockerfile that is not the only one, or that only BuildKit builds.
+    Dockerfile "dockerfile",
 }

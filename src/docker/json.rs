@@ -87,6 +87,21 @@ impl Value {
         self.items().iter().filter_map(Self::as_text)
     }
 
+    /// Changes the member of this name; it is made as `null` where it is absent, and what is no object becomes one.
+    pub fn edit(&mut self, key: &str, change: impl FnOnce(&mut Self)) {
+        if !matches!(self, Self::Object(_)) {
+            *self = Self::Object(Vec::new());
+        }
+        let Self::Object(members) = self else { return };
+        let at = members.iter().position(|(name, _)| name == key).unwrap_or(members.len());
+        if at == members.len() {
+            members.push((Cow::Owned(key.to_owned()), Self::Null));
+        }
+        if let Some((_, value)) = members.get_mut(at) {
+            change(value);
+        }
+    }
+
     /// The value as JSON text without white space.
     pub fn encode(&self) -> String {
         let mut out = String::new();

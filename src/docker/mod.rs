@@ -15,6 +15,7 @@ pub mod query;
 pub mod reference;
 pub mod registry_auth;
 pub mod schema;
+pub mod tar;
 pub mod target;
 pub mod version;
 

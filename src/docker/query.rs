@@ -39,7 +39,7 @@ fn tolerated(row: &Row, name: &str) -> bool {
         Kind::Read | Kind::SensitiveRead | Kind::Stream => true,
         Kind::Tunnel | Kind::Change => false,
     };
-    reads || row.ignored.contains(&name) || row.body.schema().is_some_and(|schema| schema.fields.iter().any(|field| field.name == name))
+    reads || row.ignored.contains(&name) || row.body.object().is_some_and(|schema| schema.fields.iter().any(|field| field.name == name))
 }
 
 /// The daemon takes the first of several values and Podman the last.

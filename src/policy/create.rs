@@ -1,9 +1,13 @@
 //! What a policy lets containers, networks and volumes be: the level and the grants.
 //! Knows nothing of bodies.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::checks::Act;
 use super::glob::Glob;
+use super::inject::Inject;
+use super::verdict::Reason;
 
 /// How strict the checks are, after the Pod Security Standards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -13,6 +17,8 @@ pub enum Level {
     /// What amounts to root on the host is refused unless granted.
     #[default]
     Baseline,
+    /// The hardening guides are enforced: limits, no root, no capabilities, no privilege escalation, fixed images.
+    Restricted,
 }
 
 impl Level {
@@ -21,6 +27,7 @@ impl Level {
         match self {
             Self::Unrestricted => "unrestricted",
             Self::Baseline => "baseline",
+            Self::Restricted => "restricted",
         }
     }
 }
@@ -40,6 +47,12 @@ pub enum Targets {
 pub struct Create {
     /// The level.
     pub level: Level,
+    /// A stricter level whose checks only warn.
+    pub warn_level: Option<Level>,
+    /// Single checks that are switched, by reason; the level decides about all others.
+    pub checks: BTreeMap<Reason, Act>,
+    /// What is set where the client left it out.
+    pub inject: Inject,
     /// Repositories that images may come from; `None` for any.
     pub images: Option<Vec<Glob>>,
     /// Whether an image must be named by digest.
@@ -62,8 +75,69 @@ pub struct Create {
     pub deny_env: Vec<Glob>,
     /// Keys of labels that are refused.
     pub deny_labels: Vec<Glob>,
+    /// Kernel parameters beyond the safe set, by exact name.
+    pub sysctls: Vec<String>,
+    /// Runtimes beside the engine's default, by exact name.
+    pub runtimes: Vec<String>,
+    /// Security profiles: `seccomp=sha256:…` (of the JSON as sent) and `apparmor=NAME`.
+    pub security_opt: Vec<String>,
+    /// Secrets of the swarm that services may read.
+    pub secrets: Vec<Glob>,
+    /// Configs of the swarm that services may read.
+    pub configs: Vec<Glob>,
+    /// Log drivers that may be used with any options.
+    pub log_drivers: Vec<String>,
+    /// Users that containers and execs may run as; none for any.
+    pub users: Vec<Glob>,
+    /// Commands that may be executed in containers; none for any.
+    pub exec_commands: Vec<CommandPattern>,
     /// Whether targets are judged.
     pub targets: Targets,
+}
+
+impl Create {
+    /// What is done about a finding: a setting for the check wins, then the level, then the warning level.
+    pub fn act(&self, reason: Reason) -> Act {
+        if let Some(act) = self.checks.get(&reason) {
+            return *act;
+        }
+        let of = |level: Level| match level {
+            Level::Unrestricted => Act::Off,
+            Level::Baseline => reason.check().baseline,
+            Level::Restricted => reason.check().restricted,
+        };
+        let demanded = if reason == Reason::NonRoot && self.require_non_root { Act::Deny } else { of(self.level) };
+        let warned = self.warn_level.map_or(Act::Off, |level| of(level).min(Act::Warn));
+        demanded.max(warned)
+    }
+}
+
+/// A command that may be executed, word by word; a final `**` takes any further words.
+#[derive(Debug, Clone)]
+pub struct CommandPattern {
+    words: Vec<Glob>,
+    open: bool,
+}
+
+impl CommandPattern {
+    /// Reads words between blanks; `*` in a word stands for any characters but a slash, `**` for any at all.
+    ///
+    /// # Errors
+    /// Patterns that are too large to compile.
+    pub fn new(text: &str) -> Result<Self, regex::Error> {
+        let mut words: Vec<&str> = text.split_whitespace().collect();
+        let open = words.last() == Some(&"**");
+        if open {
+            words.pop();
+        }
+        Ok(Self { words: words.into_iter().map(Glob::new).collect::<Result<_, _>>()?, open })
+    }
+
+    /// True where every word fits.
+    pub fn matches(&self, command: &[&str]) -> bool {
+        let enough = command.len() == self.words.len() || (self.open && command.len() > self.words.len());
+        enough && self.words.iter().zip(command).all(|(glob, word)| glob.matches(word))
+    }
 }
 
 /// A host path that may be mounted.

@@ -2,10 +2,11 @@
 //! Knows nothing of rules and modes.
 
 use crate::docker::decode::{Place, typed};
-use crate::docker::schema::{CONTAINER_CREATE, HOST_CONFIG, Schema, Type};
+use crate::docker::operations::BodyPlan;
+use crate::docker::schema::{CONTAINER_CREATE, Field, HOST_CONFIG, Schema, Type};
 use crate::docker::{Action, Class, Gate, Operation, Value};
 
-use super::checks;
+use super::checks::{self, Act};
 use super::facts::{Facts, Need, judges_target, volumes};
 use super::verdict::{Passed, Reason};
 use super::{Create, Level};
@@ -13,8 +14,10 @@ use super::{Create, Level};
 /// What a walk found.
 #[derive(Debug, Default)]
 pub struct Examination {
-    /// What is wrong, in the order of the walk.
+    /// What is denied, in the order of the walk.
     pub findings: Vec<Finding>,
+    /// What is warned of.
+    pub warnings: Vec<Finding>,
     /// The checks that passed.
     pub passed: Vec<Passed>,
 }
@@ -28,6 +31,13 @@ pub struct Finding {
     pub at: String,
 }
 
+impl Finding {
+    /// A finding at a place.
+    pub fn at(reason: Reason, place: &Place<'_>) -> Self {
+        Self { reason, at: place.to_string() }
+    }
+}
+
 /// What a check may look at.
 pub struct Context<'a> {
     /// The level and the grants.
@@ -36,8 +46,6 @@ pub struct Context<'a> {
     pub facts: &'a Facts,
     /// Whose words are judged.
     pub source: Source,
-    /// The object that holds the value.
-    pub parent: &'a Value,
 }
 
 /// Whose words a value is.
@@ -51,8 +59,8 @@ pub enum Source {
 
 /// Examines the query, the body and the target of an action.
 pub fn examine(create: &Create, action: &Action, facts: &Facts) -> Examination {
-    let mut walk = Walk { create, facts, source: Source::Client, out: Examination::default(), prefix: "" };
-    if create.level != Level::Unrestricted {
+    let mut walk = Walk { create, facts, source: Source::Client, warns: true, out: Examination::default(), prefix: "" };
+    if create.level != Level::Unrestricted || create.warn_level.is_some() {
         walk.query(action);
         walk.body(action);
         walk.named_network(action);
@@ -63,10 +71,26 @@ pub fn examine(create: &Create, action: &Action, facts: &Facts) -> Examination {
     walk.out
 }
 
+/// Examines a container that exists, by what its inspection says: warnings and the demands of the level count here.
+pub fn examine_container(create: &Create, container: &Value, facts: &Facts) -> Examination {
+    let mut walk = Walk { create, facts, source: Source::Engine, warns: true, out: Examination::default(), prefix: "" };
+    if create.level != Level::Unrestricted {
+        walk.existing(container);
+        let mut body = container.get("Config").cloned().unwrap_or(Value::Null);
+        body.edit("HostConfig", |host| *host = container.get("HostConfig").cloned().unwrap_or(Value::Null));
+        let mut found = Vec::new();
+        checks::demands(&CONTAINER_CREATE, &body, &mut found);
+        found.into_iter().for_each(|finding| walk.find(finding));
+    }
+    walk.out
+}
+
 struct Walk<'a> {
     create: &'a Create,
     facts: &'a Facts,
     source: Source,
+    /// False for targets: about what exists already nothing is warned.
+    warns: bool,
     out: Examination,
     prefix: &'static str,
 }
@@ -78,9 +102,10 @@ impl Walk<'_> {
             match key.class {
                 Class::Inert | Class::Part => {}
                 Class::Refused if checks::empty_query(value) => {}
-                Class::Refused => self.find(Reason::RefusedField, place),
+                Class::Refused => self.find(Finding { reason: Reason::RefusedField, at: place }),
                 Class::Gated(gate) => {
-                    let found = checks::query(gate, key.name, value, self.create, action).map(|reason| (reason, String::new()));
+                    let reasons = checks::key(gate, key.name, value, self.create, action);
+                    let found = reasons.into_iter().map(|reason| Finding { reason, at: place.clone() }).collect();
                     self.settle(gate, place, found);
                 }
             }
@@ -88,36 +113,49 @@ impl Walk<'_> {
     }
 
     fn body(&mut self, action: &Action) {
-        let (Some(schema), Some(value)) = (action.row().body.schema(), action.json()) else { return };
+        let Some(value) = action.json() else { return };
+        let schema = match action.row().body {
+            BodyPlan::Json(schema) | BodyPlan::OptionalJson(schema) => schema,
+            BodyPlan::JsonList(field) => return self.field(field, value, &Place::Root),
+            BodyPlan::None | BodyPlan::Opaque | BodyPlan::OpaqueIf(..) | BodyPlan::Tunnel => return,
+        };
         self.object(schema, value, &Place::Root);
-        if std::ptr::eq(schema, &raw const CONTAINER_CREATE) {
-            self.demands(value);
-        }
-    }
-
-    /// What must be there, whatever else is.
-    fn demands(&mut self, body: &Value) {
-        for (gate, name) in [(Gate::User, "User"), (Gate::Image, "Image")] {
-            let absent = body.get(name).is_none_or(Value::is_empty);
-            if absent {
-                self.check(gate, &Value::Text(String::new()), body, &Place::Key(&Place::Root, name));
+        let mut found = Vec::new();
+        checks::body(schema, &self.context(), value, &mut found);
+        checks::demands(schema, value, &mut found);
+        let creates = schema.name == "ContainerCreate";
+        for (missing, reason, key) in [
+            (creates && value.text("Image").is_empty(), Reason::Image, "Image"),
+            (creates && value.text("User").is_empty() && !self.create.users.is_empty(), Reason::User, "User"),
+        ] {
+            if missing {
+                found.push(Finding { reason, at: key.to_owned() });
             }
         }
+        found.into_iter().for_each(|finding| self.find(finding));
     }
 
     fn object(&mut self, schema: &'static Schema, value: &Value, place: &Place<'_>) {
         for (key, member) in value.members() {
-            let Some(field) = schema.fields.iter().find(|field| field.name == key) else { continue };
-            let here = Place::Key(place, field.name);
-            match field.class {
-                Class::Inert | Class::Part => {}
-                Class::Refused if member.is_empty() => {}
-                Class::Refused => self.find(Reason::RefusedField, here.to_string()),
-                Class::Gated(gate) if member.is_empty() && !(gate.judges_empty() && *member != Value::Null) => {}
-                Class::Gated(gate) => self.check(gate, member, value, &here),
+            if let Some(field) = schema.fields.iter().find(|field| field.name == key) {
+                self.field(field, member, &Place::Key(place, field.name));
             }
-            self.inside(&field.ty, member, &here);
         }
+    }
+
+    fn field(&mut self, field: &'static Field, value: &Value, place: &Place<'_>) {
+        match field.class {
+            Class::Inert | Class::Part => {}
+            Class::Refused if value.is_empty() => {}
+            Class::Refused => self.find(Finding::at(Reason::RefusedField, place)),
+            Class::Gated(gate) if value.is_empty() && !(gate.judges_empty() && *value != Value::Null) => {}
+            Class::Gated(gate) => {
+                let mut found = Vec::new();
+                checks::field(gate, &self.context(), value, place, &mut found);
+                self.settle(gate, place.to_string(), found);
+            }
+        }
+        self.inside(&field.ty, value, place);
     }
 
     fn inside(&mut self, ty: &'static Type, value: &Value, place: &Place<'_>) {
@@ -133,51 +171,65 @@ impl Walk<'_> {
                     self.inside(of, member, &Place::Key(place, key));
                 }
             }
-            Type::Bool | Type::Int(..) | Type::Str | Type::StrSlice => {}
+            Type::Array(of, _) => {
+                for (at, item) in value.items().iter().enumerate() {
+                    self.inside(of, item, &Place::Index(place, at));
+                }
+            }
+            Type::Bool | Type::Int(..) | Type::Float | Type::Str | Type::StrSlice => {}
         }
     }
 
-    fn check(&mut self, gate: Gate, value: &Value, parent: &Value, place: &Place<'_>) {
-        let context = Context { create: self.create, facts: self.facts, source: self.source, parent };
-        let found = checks::body(gate, &context, value, &place.to_string());
-        self.settle(gate, place.to_string(), found);
+    fn context(&self) -> Context<'_> {
+        Context { create: self.create, facts: self.facts, source: self.source }
     }
 
-    /// A check answers with a reason and the rest of the place (`[0].Source`), or with nothing.
-    fn settle(&mut self, gate: Gate, place: String, found: Option<(Reason, String)>) {
-        match found {
-            Some((reason, rest)) => self.find(reason, format!("{place}{rest}")),
-            None => self.out.passed.push(Passed { gate, at: format!("{}{place}", self.prefix) }),
+    fn settle(&mut self, gate: Gate, place: String, found: Vec<Finding>) {
+        if found.is_empty() {
+            self.out.passed.push(Passed { gate, at: format!("{}{place}", self.prefix) });
         }
+        found.into_iter().for_each(|finding| self.find(finding));
     }
 
-    fn find(&mut self, reason: Reason, at: String) {
-        self.out.findings.push(Finding { reason, at: format!("{}{at}", self.prefix) });
+    /// The levels and switches decide what becomes of a finding.
+    fn find(&mut self, finding: Finding) {
+        let finding = Finding { at: format!("{}{}", self.prefix, finding.at), ..finding };
+        match self.create.act(finding.reason) {
+            Act::Deny => self.out.findings.push(finding),
+            Act::Warn if self.warns => self.out.warnings.push(finding),
+            Act::Warn | Act::Off => {}
+        }
     }
 
     /// Joining a network, or creating endpoints on it, is judged by the network's name.
     fn named_network(&mut self, action: &Action) {
         if action.endpoint.operation == Operation::NetworkConnect {
             let name = action.endpoint.name().unwrap_or_default();
-            let found = checks::network_name(self.create, name).map(|reason| (reason, String::new()));
-            self.settle(Gate::Network, format!("network `{name}`"), found);
+            let at = format!("network `{name}`");
+            let found = checks::network::name(self.create, name).map(|reason| Finding { reason, at: at.clone() });
+            self.settle(Gate::Network, at, found.into_iter().collect());
         }
     }
 
     /// The target container, as the engine knows it, passes the checks that its creation would have to pass.
     fn target(&mut self, action: &Action) {
         self.source = Source::Engine;
+        self.warns = false;
         self.prefix = "target ";
         let Some(container) = self.facts.target(action) else {
-            return self.find(Reason::FactMissing, "container".to_owned());
+            return self.find(Finding { reason: Reason::FactMissing, at: "container".to_owned() });
         };
+        self.existing(container);
+    }
+
+    fn existing(&mut self, container: &Value) {
         if let Some(config) = container.get("Config") {
             self.object(&CONTAINER_CREATE, config, &Place::Root);
         }
         let host = container.get("HostConfig").cloned().unwrap_or(Value::Null);
         match typed(&HOST_CONFIG, host, &[]) {
             Ok(typed) => self.object(&HOST_CONFIG, &typed.value, &Place::Key(&Place::Root, "HostConfig")),
-            Err(fault) => self.find(Reason::RefusedField, format!("HostConfig.{}", fault.at)),
+            Err(fault) => self.find(Finding { reason: Reason::RefusedField, at: format!("HostConfig.{}", fault.at) }),
         }
         for name in volumes(container) {
             self.volume(name);
@@ -187,12 +239,12 @@ impl Walk<'_> {
     /// A volume of the engine may hide a mount of the host in its options.
     fn volume(&mut self, name: String) {
         let Some(volume) = self.facts.get(&Need::Volume(name.clone())) else {
-            return self.find(Reason::FactMissing, format!("volume `{name}`"));
+            return self.find(Finding { reason: Reason::FactMissing, at: format!("volume `{name}`") });
         };
         let local = matches!(volume.text("Driver"), "local" | "");
         let plain = volume.get("Options").is_none_or(Value::is_empty);
         if !local || !plain {
-            self.find(Reason::VolumeDriver, format!("volume `{name}`"));
+            self.find(Finding { reason: Reason::VolumeDriver, at: format!("volume `{name}`") });
         }
     }
 }

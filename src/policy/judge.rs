@@ -8,6 +8,7 @@ use crate::docker::{Action, Endpoint, Operation};
 use super::checks;
 use super::examine::{Examination, Finding, examine};
 use super::facts::Facts;
+use super::inject;
 use super::rule::Rule;
 use super::verdict::{Denial, Permit, Reason, Verdict, operation_place};
 use super::{Level, Mode, Policy, Subject};
@@ -28,7 +29,8 @@ pub fn admits(policy: &Policy, endpoint: &Endpoint) -> Result<(), Denial> {
 }
 
 /// Judges an action. Who asks decides which policy this is; within a policy all subjects are alike.
-pub fn judge(policy: &Policy, _subject: &Subject, action: Action, facts: &Facts) -> Verdict {
+pub fn judge(policy: &Policy, _subject: &Subject, mut action: Action, facts: &Facts) -> Verdict {
+    let injected = inject::apply(&policy.create, &mut action);
     let operation = action.endpoint.operation;
     if let Some(denial) = absolute(policy, &action, facts) {
         return Verdict::Deny(denial);
@@ -38,16 +40,21 @@ pub fn judge(policy: &Policy, _subject: &Subject, action: Action, facts: &Facts)
     if rule.is_none() {
         denials.push(denial(policy, Reason::NotAllowed, operation_place(operation)));
     }
-    let found = examine(&policy.create, &action, facts).findings;
-    denials.extend(found.into_iter().map(|Finding { reason, at }| denial(policy, reason, at)));
+    let found = examine(&policy.create, &action, facts);
+    denials.extend(found.findings.into_iter().map(|Finding { reason, at }| denial(policy, reason, at)));
     // what no mode forwards decides first, so that no lesser denial hides it from `warn` and `observe`
     denials.sort_by_key(|denial| !denial.absolute);
     let first = denials.into_iter().next();
-    match (first, policy.mode) {
-        (None, _) => permit(policy, action, facts, rule, None),
-        (Some(denial), Mode::Enforce) => Verdict::Deny(denial),
-        (Some(denial), Mode::Warn | Mode::Observe) if denial.absolute => Verdict::Deny(denial),
-        (Some(denial), Mode::Warn | Mode::Observe) => permit(policy, action, facts, rule, Some(denial)),
+    let refused = first.as_ref().is_some_and(|denial| denial.absolute || policy.mode == Mode::Enforce);
+    match first {
+        Some(denial) if refused => Verdict::Deny(denial),
+        would_deny => {
+            let mut permit = Permit::new(pinned(action, facts), rule, policy.mode);
+            permit.warnings = found.warnings.into_iter().map(|Finding { reason, at }| denial(policy, reason, at)).collect();
+            permit.would_deny = would_deny;
+            permit.injected = injected;
+            Verdict::Allow(permit)
+        }
     }
 }
 
@@ -88,9 +95,9 @@ fn by_rule(policy: &Policy, operation: Operation, rule: &Arc<Rule>) -> Denial {
 }
 
 /// An object that was looked up goes upstream by its full id: a name could point elsewhere a moment later.
-fn permit(policy: &Policy, mut action: Action, facts: &Facts, rule: Option<Arc<Rule>>, would_deny: Option<Denial>) -> Verdict {
+fn pinned(mut action: Action, facts: &Facts) -> Action {
     if let (Some(id), Some(name)) = (facts.pinned_id(&action), action.endpoint.names.first_mut()) {
         *name = id;
     }
-    Verdict::Allow(Permit::new(action, rule, would_deny, policy.mode))
+    action
 }

@@ -1,11 +1,12 @@
 //! Rules, levels, checks and verdicts: what a subject may do. Pure: no clock, no input or output, no logging.
 //! Knows nothing of sockets, files or configuration syntax.
 
-mod checks;
+pub mod checks;
 pub mod create;
 mod examine;
 pub mod facts;
 pub mod glob;
+pub mod inject;
 pub mod judge;
 pub mod mode;
 pub mod rule;
@@ -15,9 +16,12 @@ pub mod verdict;
 #[cfg(test)]
 mod tests;
 
-pub use create::{BindAccess, BindGrant, Create, Level, PortGrant, Targets};
+pub use checks::{Act, Check};
+pub use create::{BindAccess, BindGrant, CommandPattern, Create, Level, PortGrant, Targets};
+pub use examine::{Examination, Finding, examine_container};
 pub use facts::{Facts, Need, Own, next_need};
 pub use glob::Glob;
+pub use inject::Inject;
 pub use judge::{admits, judge};
 pub use mode::Mode;
 pub use rule::{Condition, Origin, Rule, RuleTable};

@@ -89,7 +89,8 @@ fn modes_forward_denials_but_no_socket_mount() {
         let privileged = action("POST", "/containers/create", r#"{"Image":"a","HostConfig":{"Privileged":true}}"#);
         let permit = decide(&policy, privileged, &Facts::default()).unwrap();
         assert_eq!(permit.would_deny.as_ref().map(|denial| denial.reason), Some(Reason::Privileged));
-        assert_eq!(permit.warns(), mode == Mode::Warn);
+        assert_eq!(permit.client_warnings().iter().any(|text| text.contains("[privileged]")), mode == Mode::Warn);
+        assert!(mode == Mode::Warn || permit.client_warnings().is_empty(), "observe is silent");
         let socket = action("POST", "/containers/create", r#"{"Image":"a","HostConfig":{"Privileged":true,"Binds":["/var/run:/x:ro"]}}"#);
         assert_eq!(decide(&policy, socket, &Facts::default()).unwrap_err().reason, Reason::SocketMount);
     }
@@ -232,7 +233,7 @@ fn grants_open_exactly_what_they_name() {
         (r#""Binds":["/srv/ci/sub:/x:ro"]"#, Reason::HostPath),
         (r#""Binds":["/srv/out:/x"]"#, Reason::HostPath),
         (r#""Binds":["/srv/out/../../etc:/x"]"#, Reason::HostPath),
-        (r#""Binds":["/srv/out/a:/x:rw,rshared"]"#, Reason::HostPath),
+        (r#""Binds":["/srv/out/a:/x:rw,rshared"]"#, Reason::Propagation),
         (r#""Binds":["other:/x"]"#, Reason::Volume),
         (r#""Mounts":[{"Type":"image","Source":"evil/x","Target":"/i"}]"#, Reason::Image),
         (r#""NetworkMode":"back""#, Reason::Network),
@@ -259,4 +260,45 @@ fn every_reason_has_a_code_of_its_own() {
     let codes: std::collections::BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.code()).collect();
     assert_eq!(codes.len(), Reason::ALL.len());
     assert!(Reason::ALL.iter().all(|reason| !reason.sentence().ends_with('.') && !reason.advice().ends_with('.')));
+}
+
+#[test]
+fn injects_what_is_missing_and_what_is_injected_passes_the_level() {
+    let inject = Inject {
+        no_new_privileges: true,
+        cap_drop_all: true,
+        pids_limit: Some(256),
+        memory: Some(512 << 20),
+        nano_cpus: Some(1_000_000_000),
+        read_only_rootfs: true,
+        user: Some("65532:65532".to_owned()),
+        ..Inject::default()
+    };
+    let create = Create { level: Level::Restricted, inject, networks: vec![Glob::new("front").unwrap()], ..Create::default() };
+    let policy = Policy { create, ..everything() };
+    let body = r#"{"Image":"a:1","HostConfig":{"NetworkMode":"front","SecurityOpt":["no-new-privileges:false"],"Memory":1073741824}}"#;
+    let permit = decide(&policy, action("POST", "/containers/create", body), &Facts::default()).unwrap();
+    let host = permit.action().json().unwrap().get("HostConfig").unwrap().clone();
+    assert_eq!(host.get("SecurityOpt").unwrap().encode(), r#"["no-new-privileges"]"#);
+    assert_eq!(host.get("MemorySwap").unwrap().encode(), "1073741824", "no swap beyond the client's own limit");
+    assert_eq!(host.get("CapDrop").unwrap().encode(), r#"["ALL"]"#);
+    assert!(permit.injected.contains(&"HostConfig.Tmpfs./tmp".to_owned()), "{:?}", permit.injected);
+    assert!(!permit.injected.contains(&"HostConfig.Memory".to_owned()));
+}
+
+#[test]
+fn levels_deny_what_they_demand_and_switches_win() {
+    let restricted = |checks: &[(&str, Act)]| {
+        let checks = checks.iter().map(|(id, act)| (Reason::of_check(id).unwrap(), *act)).collect();
+        Policy { create: Create { level: Level::Restricted, checks, ..Create::default() }, ..everything() }
+    };
+    let body = r#"{"Image":"a"}"#;
+    assert_eq!(create(&restricted(&[]), body).unwrap_err().0, Reason::LatestTag);
+    let off = ["latest-tag", "non-root", "cap-drop-all", "no-new-privileges", "memory-limit", "cpu-limit", "pids-limit", "default-bridge"];
+    let off: Vec<(&str, Act)> = off.into_iter().map(|id| (id, Act::Off)).collect();
+    assert_eq!(create(&restricted(&off), body), Ok(()));
+    let warned = Policy { create: Create { warn_level: Some(Level::Restricted), ..Create::default() }, ..everything() };
+    let permit = decide(&warned, action("POST", "/containers/create", body), &Facts::default()).unwrap();
+    assert!(permit.warnings.iter().any(|warning| warning.reason == Reason::CapDropAll));
+    assert!(permit.client_warnings()[0].contains("cap-drop-all (HostConfig.CapDrop)"));
 }

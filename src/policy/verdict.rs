@@ -7,6 +7,7 @@ use crate::docker::operations::Kind;
 use crate::docker::{Action, Gate, Operation, Value};
 
 use super::Mode;
+use super::checks::{self, Check};
 use super::rule::{Origin, Rule};
 
 /// What the judge says.
@@ -27,12 +28,16 @@ pub struct Permit {
     pub rule: Option<Arc<Rule>>,
     /// What would have been denied in mode `enforce`.
     pub would_deny: Option<Denial>,
+    /// What checks warned of.
+    pub warnings: Vec<Denial>,
+    /// JSON paths of what was injected.
+    pub injected: Vec<String>,
     mode: Mode,
 }
 
 impl Permit {
-    pub(super) fn new(action: Action, rule: Option<Arc<Rule>>, would_deny: Option<Denial>, mode: Mode) -> Self {
-        Self { action: Box::new(action), rule, would_deny, mode }
+    pub(super) fn new(action: Action, rule: Option<Arc<Rule>>, mode: Mode) -> Self {
+        Self { action: Box::new(action), rule, would_deny: None, warnings: Vec::new(), injected: Vec::new(), mode }
     }
 
     /// True where the connection becomes a tunnel. An exec that is started detached is an ordinary request.
@@ -41,14 +46,19 @@ impl Permit {
         self.action.row().kind == Kind::Tunnel && !detached
     }
 
-    /// True where the client is told what would have been denied.
-    pub fn warns(&self) -> bool {
-        self.mode == Mode::Warn && self.would_deny.is_some()
-    }
-
     /// What goes upstream.
     pub fn action(&self) -> &Action {
         &self.action
+    }
+
+    /// What the client is told in the reply's warnings: the denial that mode `warn` does not enforce, and one line
+    /// for all checks that warn. Mode `observe` is silent.
+    pub fn client_warnings(&self) -> Vec<String> {
+        let denied =
+            self.would_deny.iter().filter(|_| self.mode == Mode::Warn).map(|denial| format!("{} (not enforced)", denial.message()));
+        let checks: Vec<String> = self.warnings.iter().map(|warning| format!("{} ({})", warning.reason.code(), warning.at)).collect();
+        let policy = self.warnings.first().filter(|_| self.mode != Mode::Observe).map(|warning| &warning.policy);
+        denied.chain(policy.map(|policy| format!("dockgate: policy `{policy}` warns: {}", checks.join(", ")))).collect()
     }
 }
 
@@ -77,85 +87,126 @@ pub struct Passed {
 }
 
 macro_rules! reasons {
-    ($($variant:ident $code:literal $client:literal $advice:literal,)*) => {
-        /// Why; the code stands in messages and records.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[allow(missing_docs, reason = "each variant's sentence stands in its row")]
-        pub enum Reason { $($variant,)* }
+    ($($(#[$doc:meta])* $variant:ident,)*) => {
+        /// Why; the code stands in messages and records. All but the first four are checks with a file of their own.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[allow(missing_docs, reason = "each check's sentence stands in its file")]
+        pub enum Reason { $($(#[$doc])* $variant,)* }
 
         impl Reason {
             /// Every reason.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The reason code.
-            pub fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code,)* }
-            }
-
-            /// What is said to the client: nothing about what would be allowed.
-            pub fn sentence(self) -> &'static str {
-                match self { $(Self::$variant => $client,)* }
-            }
-
-            /// What the operator can change; `{policy}` and `{at}` are filled in.
-            pub fn advice(self) -> &'static str {
-                match self { $(Self::$variant => $advice,)* }
-            }
         }
     };
 }
 
 reasons! {
-    NotAllowed "not-allowed" "this operation is not allowed here" "add the operation to `allow` of [policy.{policy}]",
-    DeniedByRule "denied-by-rule" "an explicit rule denies this operation" "remove the entry from `deny` of [policy.{policy}]; nothing else overrides it",
-    SelfProtection "self-protection" "this would reach dockgate itself" "not possible below level `unrestricted`; act on dockgate's own container from the host",
-    SocketMount "socket-mount" "mounting an engine's socket or a folder that holds it gives root on the host" "give the client a door of its own instead of the socket",
-    FactMissing "fact-missing" "the object could not be looked up, so it could not be judged" "see the operator's log for what the engine answered",
-    Privileged "privileged" "a privileged container is root on the host" "only level `unrestricted` allows it; grant single capabilities with `cap-add` of [policy.{policy}.create]",
-    HostPath "host-path" "mounts a host path that is not granted" "add the path to `binds` of [policy.{policy}.create], with mode \"ro\" if reading is enough",
-    Volume "volume" "uses a named volume that is not granted" "add the name to `volumes` of [policy.{policy}.create]",
-    VolumeDriver "volume-driver" "volume drivers and driver options can mount any part of the host" "create the volume on the engine itself and grant its name in `volumes` of [policy.{policy}.create]",
-    VolumesFrom "volumes-from" "takes over the mounts of another container" "name the volumes one by one and grant them in `volumes` of [policy.{policy}.create]",
-    Tmpfs "tmpfs" "a tmpfs here, of this size or with these options is refused" "at most 1 GiB, options rw, ro, noexec, nosuid, nodev, size, mode, uid, gid, and not on /, /proc, /sys or /dev",
-    MountType "mount-type" "this type of mount is refused" "use a volume, a granted bind or a tmpfs; image mounts need their repository in `images` of [policy.{policy}.create]",
-    CapAdd "cap-add" "adds a capability beyond the engine's default set" "add it to `cap-add` of [policy.{policy}.create]",
-    Devices "devices" "passes in a host device that is not granted" "add the device's path to `devices` of [policy.{policy}.create]",
-    HostNamespace "host-namespace" "shares a namespace of the host or of another container" "only level `unrestricted` allows it",
-    Network "network" "uses a network that is not granted" "add the network's name to `networks` of [policy.{policy}.create]",
-    NetworkOption "network-option" "this setting reaches the host's network" "create the network on the engine itself and grant its name in `networks` of [policy.{policy}.create]",
-    Endpoint "endpoint" "only aliases may be set for a network endpoint" "leave out addresses, driver options, links and network ids",
-    SecurityOpt "security-opt" "turns off or replaces a protection of the engine" "leave it out: the engine's defaults are the safe ones",
-    MaskedPaths "masked-paths" "unmasks kernel files" "leave the paths out (`systempaths=unconfined` sends empty ones)",
-    Cgroup "cgroup" "moves the container to another control group" "leave it out",
-    Sysctls "sysctls" "sets a kernel parameter outside the safe set" "only the namespaced, safe ones of the Pod Security Standards are allowed below `unrestricted`",
-    Runtime "runtime" "uses another runtime" "leave it out, or use runc",
-    Isolation "isolation" "uses another isolation technology" "leave it out",
-    Ports "ports" "publishes a port that is not granted" "add address and port to `ports` of [policy.{policy}.create], such as \"127.0.0.1:8080\"",
-    PublishAll "publish-all" "publishes every exposed port on every address" "publish single ports and grant them in `ports` of [policy.{policy}.create]",
-    Links "links" "legacy links leak the other container's environment" "join both containers to a granted network",
-    ExtraHosts "extra-hosts" "only literal addresses may be added to the hosts file" "leave out `host-gateway`",
-    Groups "group-add" "adds groups to the process" "leave it out",
-    Oom "oom" "protects the container from the host's memory limits" "use a score of 0 or more and leave the OOM killer on",
-    ShmSize "shm-size" "shared memory beyond 1 GiB is refused" "use at most 1 GiB",
-    StorageOpt "storage-opt" "sets options of the storage driver" "leave it out",
-    Ulimits "ulimits" "locks memory or takes real-time priority" "leave out memlock and rtprio",
-    LogDriver "log-driver" "this log driver or option can send data out or read host files" "use json-file, local or none",
-    RestartPolicy "restart-policy" "no such restart policy" "use no, on-failure, always or unless-stopped",
-    RealtimeCpu "realtime-cpu" "takes real-time CPU from the host" "leave it out",
-    BlockIo "block-io" "names block devices of the host" "leave it out",
-    Annotations "annotations" "annotations are orders to the runtime" "leave them out",
-    Image "image" "uses an image that is not granted" "add the repository to `images` of [policy.{policy}.create]",
-    ImageDigest "image-digest" "the image must be named by digest" "name it as repository@sha256:…, or unset `require-digest` of [policy.{policy}.create]",
-    Import "import" "imports an image from a URL or a body" "pull it from a registry instead; only level `unrestricted` allows imports",
-    NonRoot "non-root" "must run as a user and group other than 0, given by number" "set `User` to uid:gid, or unset `require-non-root` of [policy.{policy}.create]",
-    Env "env" "sets an environment variable that is refused" "remove the name from `env.deny` of [policy.{policy}.create]",
-    Labels "labels" "sets a label that is refused" "remove the key from `labels.deny` of [policy.{policy}.create]",
-    WorkingDir "working-dir" "a working directory under /proc, /sys or /dev can reach the host" "use another directory",
-    AnonymousVolume "anonymous-volume" "is not a plain path in the container" "use an absolute path without a colon",
-    PsArgs "ps-args" "these arguments run on the host's ps" "use no arguments, -ef or aux",
-    BuildOption "build-option" "this build option reaches beyond the build" "leave it out",
-    HostDirectory "host-directory" "names a directory on the host" "leave it out",
-    RefusedField "refused-field" "this setting must be empty" "leave it out; only level `unrestricted` allows it",
+    /// No rule allows the operation.
+    NotAllowed,
+    /// A deny rule names it.
+    DeniedByRule,
+    /// It would reach dockgate itself.
+    SelfProtection,
+    /// A fact that is needed could not be had.
+    FactMissing,
+    Privileged,
+    SocketMount,
+    HostPath,
+    Propagation,
+    Volume,
+    VolumeDriver,
+    VolumesFrom,
+    AnonymousVolume,
+    Tmpfs,
+    MountType,
+    CapAdd,
+    CapDropAll,
+    Devices,
+    HostNamespace,
+    SecurityOpt,
+    NoNewPrivileges,
+    MaskedPaths,
+    Cgroup,
+    Sysctls,
+    Runtime,
+    Isolation,
+    Annotations,
+    Network,
+    DefaultBridge,
+    NetworkOption,
+    Endpoint,
+    Ports,
+    LowPort,
+    PublishAll,
+    Links,
+    ExtraHosts,
+    Groups,
+    Oom,
+    MemoryLimit,
+    CpuLimit,
+    PidsLimit,
+    LimitLifted,
+    NoFileLimit,
+    RealtimeCpu,
+    Ulimits,
+    ShmSize,
+    StorageOpt,
+    BlockIo,
+    LogDriver,
+    RestartPolicy,
+    UnboundedRestart,
+    ReadOnlyRootfs,
+    Healthcheck,
+    Image,
+    ImageDigest,
+    LatestTag,
+    Import,
+    NonRoot,
+    User,
+    Env,
+    SecretEnv,
+    Labels,
+    WorkingDir,
+    ExecCommand,
+    PsArgs,
+    BuildOption,
+    HostDirectory,
+    Swarm,
+    RefusedField,
+    Registry,
+    Secrets,
+}
+
+impl Reason {
+    /// The reason code.
+    pub fn code(self) -> &'static str {
+        self.check().id
+    }
+
+    /// What is said to the client: nothing about what would be allowed.
+    pub fn sentence(self) -> &'static str {
+        self.check().sentence
+    }
+
+    /// What the operator can change; `{policy}` is filled in.
+    pub fn advice(self) -> &'static str {
+        self.check().advice
+    }
+
+    /// All that is known about it.
+    pub fn check(self) -> &'static Check {
+        checks::of(self)
+    }
+
+    /// True for checks, which levels and `checks = { … }` can switch; false for decisions, which nothing changes.
+    pub fn is_check(self) -> bool {
+        !matches!(self, Self::NotAllowed | Self::DeniedByRule | Self::SelfProtection | Self::FactMissing)
+    }
+
+    /// The check of this id.
+    pub fn of_check(id: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.is_check() && reason.code() == id)
+    }
 }
 
 impl Denial {
@@ -167,7 +218,7 @@ impl Denial {
 
     /// What the operator can do about it.
     pub fn advice(&self) -> String {
-        self.reason.advice().replace("{policy}", &self.policy).replace("{at}", &self.at)
+        self.reason.advice().replace("{policy}", &self.policy)
     }
 }
 

@@ -8,7 +8,7 @@ use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 
 use crate::docker::json::{self, Value};
 use crate::docker::{ApiVersion, Operation};
-use crate::policy::{Denial, Permit};
+use crate::policy::Permit;
 
 use super::refuse::Refusal;
 
@@ -22,8 +22,8 @@ pub enum BodyFilter {
     Relay,
     /// `ApiVersion` is capped, so that clients negotiate down to what the tables describe.
     CapVersion,
-    /// A warning joins the daemon's own, where docker prints them.
-    Warn(String),
+    /// Warnings join the daemon's own, where docker prints them.
+    Warn(Vec<String>),
 }
 
 /// The filter for the reply to a permit.
@@ -31,15 +31,11 @@ pub fn body_filter(permit: &Permit) -> BodyFilter {
     let operation = permit.action().endpoint.operation;
     let has_warnings =
         matches!(operation, Operation::ContainerCreate | Operation::ContainerUpdate | Operation::ServiceCreate | Operation::ServiceUpdate);
-    match &permit.would_deny {
-        Some(denial) if has_warnings && permit.warns() => BodyFilter::Warn(warning(denial)),
-        Some(_) | None if operation == Operation::SystemVersion => BodyFilter::CapVersion,
-        Some(_) | None => BodyFilter::Relay,
+    let warnings = permit.client_warnings();
+    if has_warnings && !warnings.is_empty() {
+        return BodyFilter::Warn(warnings);
     }
-}
-
-fn warning(denial: &Denial) -> String {
-    format!("{} (not enforced)", denial.message())
+    if operation == Operation::SystemVersion { BodyFilter::CapVersion } else { BodyFilter::Relay }
 }
 
 /// End-to-end headers only (RFC 9110 §7.6.1), and `Api-Version` capped.
@@ -77,7 +73,7 @@ pub async fn whole(body: Incoming, filter: &BodyFilter, headers: &mut HeaderMap)
     let changed = match filter {
         BodyFilter::Relay => false,
         BodyFilter::CapVersion => cap_versions(&mut value),
-        BodyFilter::Warn(warning) => add_warning(&mut value, warning),
+        BodyFilter::Warn(warnings) => add_warnings(&mut value, warnings),
     };
     Ok(if changed { Bytes::from(value.encode()) } else { bytes })
 }
@@ -95,14 +91,14 @@ fn cap_versions(value: &mut Value) -> bool {
     }
 }
 
-fn add_warning(value: &mut Value, warning: &str) -> bool {
-    let Value::Object(members) = value else { return false };
-    let text = Value::Text(warning.to_owned());
-    match members.iter_mut().find(|(key, _)| key == "Warnings") {
-        Some((_, Value::List(warnings))) => warnings.push(text),
-        Some((_, other)) => *other = Value::List(vec![text]),
-        None => members.push(("Warnings".into(), Value::List(vec![text]))),
+fn add_warnings(value: &mut Value, warnings: &[String]) -> bool {
+    if !matches!(value, Value::Object(_)) {
+        return false;
     }
+    value.edit("Warnings", |list| {
+        let own = list.items().iter().cloned();
+        *list = Value::List(own.chain(warnings.iter().cloned().map(Value::Text)).collect());
+    });
     true
 }
 
@@ -130,7 +126,7 @@ mod tests {
             (r#"{"Id":"a","Warnings":null}"#, r#"{"Id":"a","Warnings":["w"]}"#),
         ] {
             let mut value = json::read(reply.as_bytes()).unwrap();
-            assert!(add_warning(&mut value, "w"));
+            assert!(add_warnings(&mut value, &["w".to_owned()]));
             assert_eq!(value.encode(), expected);
         }
     }

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::docker::chunked::{BodyDecoder, Piece};
 use crate::docker::fault::{Fault, FaultKind};
 use crate::docker::head::{Framing, Head, MAX_HEAD};
+
+use super::inspect::Inspection;
+use super::refuse::Refusal;
+use super::upstream::{Fill, Upload};
 
 /// How much one read may add.
 const READ: usize = 16 * 1024;
@@ -22,6 +25,28 @@ pub struct Input<R> {
     reader: R,
     buffer: BytesMut,
     body: BodyDecoder,
+}
+
+/// Why a body did not go on to its end.
+enum Stop {
+    /// Nobody takes it any more.
+    EngineGone,
+    /// The client's framing or connection broke.
+    Broken,
+    /// The inspection found something.
+    Refused(Refusal),
+}
+
+impl From<Fault> for Stop {
+    fn from(_: Fault) -> Self {
+        Self::Broken
+    }
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 /// Deadlines of a connection.
@@ -104,23 +129,46 @@ impl<R: AsyncRead + Unpin> Input<R> {
         }
     }
 
-    /// Sends the body on as it comes; dropping the sender ends it, an error in it aborts the request upstream.
+    /// Sends the body on as it comes, or as an inspection releases it; an error in it aborts the request upstream.
     /// Returns the bytes that went, where the body ended well.
-    pub async fn pump(&mut self, to: mpsc::Sender<Result<Bytes, Fault>>) -> Option<u64> {
+    ///
+    /// # Errors
+    /// What the inspection found: the request upstream is cut then, and never ended.
+    pub async fn pump(&mut self, to: Fill, inspection: Option<Inspection<'_>>) -> Result<Option<u64>, Refusal> {
+        let passed = match inspection {
+            Some(inspection) => self.pass_inspected(&to, inspection).await,
+            None => self.pass(&to).await,
+        };
+        match passed {
+            Ok(sent) => {
+                let _upstream_gone = to.send(Upload::End).await; // a sender that is dropped without it aborts the request upstream
+                Ok(Some(sent))
+            }
+            Err(Stop::EngineGone | Stop::Broken) => Ok(None),
+            Err(Stop::Refused(refusal)) => Err(refusal),
+        }
+    }
+
+    async fn pass(&mut self, to: &Fill) -> Result<u64, Stop> {
         let mut sent = 0;
-        loop {
-            match self.piece().await {
-                Ok(Some(piece)) => {
-                    sent += piece.len() as u64;
-                    to.send(Ok(piece)).await.ok()?;
-                }
-                Ok(None) => return Some(sent),
-                Err(fault) => {
-                    let _upstream_gone = to.send(Err(fault)).await;
-                    return None;
-                }
+        while let Some(piece) = self.piece().await? {
+            sent += piece.len() as u64;
+            to.send(Upload::Piece(piece)).await.map_err(|_| Stop::EngineGone)?;
+        }
+        Ok(sent)
+    }
+
+    async fn pass_inspected(&mut self, to: &Fill, mut inspection: Inspection<'_>) -> Result<u64, Stop> {
+        let mut sent = 0;
+        while let Some(piece) = self.piece().await? {
+            inspection.push(piece)?;
+            while let Some(piece) = inspection.released() {
+                sent += piece.len() as u64;
+                to.send(Upload::Piece(piece)).await.map_err(|_| Stop::EngineGone)?;
             }
         }
+        inspection.end()?;
+        Ok(sent)
     }
 
     /// Resolves when the client closes its side; bytes of a next request stay in the buffer, and where they fill it

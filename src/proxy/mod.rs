@@ -5,6 +5,7 @@ pub mod door;
 mod facts;
 mod filter;
 mod input;
+mod inspect;
 mod output;
 mod own;
 mod pipeline;

@@ -20,6 +20,7 @@ use super::door::DoorState;
 use super::facts;
 use super::filter::body_filter;
 use super::input::{Deadlines, Input};
+use super::inspect::Inspection;
 use super::output::{Output, ReplyFraming, ReplyHead};
 use super::own::OwnSearch;
 use super::refuse::{Refusal, operator_line};
@@ -164,6 +165,7 @@ impl Call<'_> {
             Body::Opaque(framing) => opaque_body(framing).unzip(),
             Body::None | Body::Json(_) => (None, None),
         };
+        let inspection = Inspection::of(permit, &self.door.policy)?;
         if self.head.expects_continue && fill.is_some() {
             output.go_on().await.map_err(|_| Refusal::ClientGone)?;
         }
@@ -171,7 +173,7 @@ impl Call<'_> {
         let mut uploaded = 0;
         let done = tokio::select! {
             done = async { relay(output, self.sent(permit, outgoing, record).await?, &asked, record).await } => done,
-            () = client_gone(input, fill, &mut uploaded, row) => Ok((Ended::ClientGone, false)),
+            gone = client_gone(input, fill.map(|fill| (fill, inspection)), &mut uploaded, row) => gone.map(|()| (Ended::ClientGone, false)),
             () = self.gate.stopped(), if row.kind == Kind::Stream => Ok((Ended::Drained, false)),
         };
         record.count_in(uploaded);
@@ -210,10 +212,15 @@ impl Call<'_> {
 }
 
 /// Uploads the body, if it is relayed, then resolves when the client has gone and nobody wants the reply any more.
-/// A change goes on without its client, unless it is work that streams its progress.
-async fn client_gone<R: Half>(input: &mut Input<R>, fill: Option<Fill>, uploaded: &mut u64, row: &Row) {
-    if let Some(fill) = fill {
-        *uploaded = input.pump(fill).await.unwrap_or_default();
+/// A change goes on without its client, unless it is work that streams its progress. An error is what was found in the body.
+async fn client_gone<R: Half>(
+    input: &mut Input<R>,
+    upload: Option<(Fill, Option<Inspection<'_>>)>,
+    uploaded: &mut u64,
+    row: &Row,
+) -> Result<(), Refusal> {
+    if let Some((fill, inspection)) = upload {
+        *uploaded = input.pump(fill, inspection).await?.unwrap_or_default();
     }
     input.closed().await;
     match (row.reply, row.kind) {
@@ -221,6 +228,7 @@ async fn client_gone<R: Half>(input: &mut Input<R>, fill: Option<Fill>, uploaded
         (Reply::Once, Kind::Read | Kind::SensitiveRead | Kind::Stream) => tokio::time::sleep(HALF_CLOSED).await,
         (Reply::Once, Kind::Change | Kind::Tunnel) => std::future::pending().await,
     }
+    Ok(())
 }
 
 /// The one place where a refused request is answered.

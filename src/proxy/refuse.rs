@@ -98,9 +98,12 @@ fn fault_status(kind: FaultKind) -> StatusCode {
         | K::UnknownQueryKey
         | K::DuplicateKey
         | K::UnknownField
-        | K::BodyNotUnderstood
         | K::ForeignHost
         | K::ForeignAddress
+        | K::CompressedArchive
+        | K::BadArchive
+        | K::ArchiveEntry
+        | K::Dockerfile
         | K::Browser => StatusCode::FORBIDDEN,
         K::FormBody | K::ContentEncoding | K::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         K::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -192,12 +195,15 @@ fn fault_sentence(kind: FaultKind) -> Cow<'static, str> {
         K::BodyIncomplete => "the body ended early",
         K::BodyMissing => "the operation needs a JSON body",
         K::BodyUnexpected => "the operation takes no body",
-        K::BodyNotUnderstood => "this operation's body is not understood yet, so it is never forwarded",
         K::BadJson => "this is not exactly one JSON value",
         K::JsonTooDeep => "the JSON is nested too deep or has too many parts",
         K::UnknownField => "the Engine API has no such field",
         K::WrongType => "the value has the wrong type",
         K::BadRegistryAuth => "the registry credentials are not JSON in base64",
+        K::CompressedArchive => "the archive is compressed and cannot be inspected; send an uncompressed tar",
+        K::BadArchive => "the archive is no tar that every reader reads alike",
+        K::ArchiveEntry => "this entry of the archive may not be extracted",
+        K::Dockerfile => "this Dockerfile cannot be judged",
     })
 }
 

@@ -20,7 +20,6 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tower_service::Service;
 
-use crate::docker::Fault;
 use crate::docker::action::Body as ActionBody;
 use crate::docker::head::{Framing, Upgrade};
 use crate::policy::Permit;
@@ -97,7 +96,16 @@ pub enum Outgoing {
     /// Whole.
     Whole(Option<Bytes>),
     /// Relayed as it comes from the client.
-    Relayed(mpsc::Receiver<Result<Bytes, Fault>>, Option<u64>),
+    Relayed(mpsc::Receiver<Upload>, Option<u64>),
+}
+
+/// A step of an upload. A channel that closes without [`Upload::End`] is a body that broke off.
+#[derive(Debug)]
+pub enum Upload {
+    /// Bytes of the body.
+    Piece(Bytes),
+    /// The body ended well.
+    End,
 }
 
 /// A body that was cut off: the request is aborted, never ended early.
@@ -113,7 +121,11 @@ impl Body for Outgoing {
         match &mut *self {
             Self::Empty => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Relayed(pieces, _) => pieces.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data).map_err(|_| BrokenBody))),
+            Self::Relayed(steps, _) => steps.poll_recv(cx).map(|step| match step {
+                Some(Upload::Piece(bytes)) => Some(Ok(Frame::data(bytes))),
+                Some(Upload::End) => None,
+                None => Some(Err(BrokenBody)),
+            }),
         }
     }
 
@@ -283,7 +295,7 @@ fn upgrade(wanted: Option<&Upgrade>, headers: &mut header::HeaderMap) {
 }
 
 /// The client's end of an opaque body.
-pub type Fill = mpsc::Sender<Result<Bytes, Fault>>;
+pub type Fill = mpsc::Sender<Upload>;
 
 /// The two ends of an opaque body: what the client's side fills, and what goes upstream.
 pub fn opaque_body(framing: Framing) -> Option<(Fill, Outgoing)> {

@@ -155,3 +155,31 @@ fn sees_arrows_in_every_form() {
     assert_eq!(named(&source(&["docker", "head"], "let a = crate::proxy::run();")), ["proxy"]);
     assert!(uses("use tokio::net;", "tokio") && uses("    hyper::Method::GET", "hyper") && !uses("a_tokio::x; tokio_x::y", "tokio"));
 }
+
+#[test]
+fn the_page_of_hardening_rules_names_every_check_that_is_not_a_mere_shape() {
+    let page = include_str!("../../docs/hardening.md");
+    let shapes = [
+        "anonymous-volume",
+        "env",
+        "exec-command",
+        "extra-hosts",
+        "group-add",
+        "host-directory",
+        "labels",
+        "links",
+        "ps-args",
+        "refused-field",
+        "registry",
+        "shm-size",
+        "volume",
+        "working-dir",
+    ];
+    let missing: Vec<&str> = dockgate::policy::Reason::ALL
+        .iter()
+        .filter(|reason| reason.is_check())
+        .map(|reason| reason.code())
+        .filter(|id| !shapes.contains(id) && !page.contains(&format!("`{id}`")))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

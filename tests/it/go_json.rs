@@ -16,8 +16,8 @@ use dockgate::docker::schema::{self, Field, Schema, Type};
 use dockgate::docker::{Action, Endpoint, Fault, FaultKind, Head, Operation};
 use serde_json::Value as Json;
 
-/// Every schema that the tables hold.
-const SCHEMAS: [&Schema; 7] = [
+/// Every schema of a whole body that the tables hold.
+const SCHEMAS: [&Schema; 20] = [
     &schema::CONTAINER_CREATE,
     &schema::EXEC_CREATE,
     &schema::EXEC_START,
@@ -25,6 +25,19 @@ const SCHEMAS: [&Schema; 7] = [
     &schema::NETWORK_CONNECT,
     &schema::NETWORK_DISCONNECT,
     &schema::VOLUME_CREATE,
+    &schema::VOLUME_UPDATE,
+    &schema::CONTAINER_UPDATE,
+    &schema::IMAGE_COMMIT,
+    &schema::CHECKPOINT_CREATE,
+    &schema::SERVICE_SPEC,
+    &schema::SECRET_SPEC,
+    &schema::CONFIG_SPEC,
+    &schema::SWARM_INIT,
+    &schema::SWARM_JOIN,
+    &schema::SWARM_SPEC,
+    &schema::SWARM_UNLOCK,
+    &schema::NODE_SPEC,
+    &schema::AUTH_CONFIG,
 ];
 
 /// A body on its whole way from the wire to an action.
@@ -470,8 +483,25 @@ fn refuses_a_body_that_is_no_object() {
 
 #[test]
 fn refuses_null_where_go_would_read_an_empty_struct() {
-    for path in ["/containers/abc/exec", "/exec/abc/start", "/networks/create", "/networks/n/connect", "/volumes/create"] {
+    for path in [
+        "/containers/abc/exec",
+        "/containers/abc/update",
+        "/services/create",
+        "/swarm/init",
+        "/networks/create",
+        "/networks/n/connect",
+        "/volumes/create",
+    ] {
         assert_eq!(send(path, b"null").unwrap_err().kind, FaultKind::WrongType, "{path}");
+    }
+}
+
+#[test]
+fn keeps_null_where_a_body_may_be_absent() {
+    // The docker CLI up to 20.10 commits with it, and installs a plugin without privileges so.
+    for path in ["/commit?container=abc", "/plugins/pull?remote=a/b", "/exec/abc/start"] {
+        assert_eq!(send(path, b"null").unwrap().json(), Some(&Value::Null), "{path}");
+        assert!(send(path, b"").unwrap().json().is_none(), "{path}");
     }
 }
 
@@ -564,12 +594,13 @@ fn refuses_elements_of_another_type_also_where_a_string_may_stand() {
 
 #[test]
 fn refuses_null_elements_of_every_list() {
-    for key in ["Binds", "CapAdd", "CapDrop", "Mounts", "Devices", "VolumesFrom", "SecurityOpt", "GroupAdd", "Ulimits", "ConsoleSize"] {
+    for key in ["Binds", "CapAdd", "CapDrop", "Mounts", "Devices", "VolumesFrom", "SecurityOpt", "GroupAdd", "Ulimits"] {
         assert_eq!(refused(host(&format!(r#""{key}":[null]"#))), (FaultKind::WrongType, format!("HostConfig.{key}[0]")));
     }
     for key in ["Cmd", "Env", "Entrypoint", "Shell", "OnBuild"] {
         assert_eq!(refused(format!(r#"{{"{key}":["a",null]}}"#)), (FaultKind::WrongType, format!("{key}[1]")));
     }
+    assert_eq!(refused(host(r#""ConsoleSize":[1,null]"#)), (FaultKind::WrongType, "HostConfig.ConsoleSize[1]".to_owned()));
     assert_eq!(refused(host(r#""PortBindings":{"80/tcp":[null]}"#)).0, FaultKind::WrongType);
 }
 
@@ -661,9 +692,10 @@ fn re_reads_as_itself(value: &Value) {
 
 fn in_schema(ty: &'static Type, value: &Value) {
     match (ty, value) {
-        (_, Value::Null) | (Type::Bool, Value::Bool(_)) | (Type::Str, Value::Text(_)) | (Type::Int(..), Value::Number(_)) => {}
+        (_, Value::Null) | (Type::Bool, Value::Bool(_)) | (Type::Str, Value::Text(_)) | (Type::Int(..) | Type::Float, Value::Number(_)) => {
+        }
         (Type::StrSlice, Value::List(items)) => assert!(items.iter().all(|item| item.as_text().is_some())),
-        (Type::List(of), Value::List(items)) => items.iter().for_each(|item| in_schema(of, item)),
+        (Type::List(of) | Type::Array(of, _), Value::List(items)) => items.iter().for_each(|item| in_schema(of, item)),
         (Type::Map(of), Value::Object(members)) => members.iter().for_each(|(_, value)| in_schema(of, value)),
         (Type::Object(schema), Value::Object(members)) => {
             for (key, value) in members {
@@ -780,13 +812,13 @@ fn walk(root: &'static Schema, at: &'static Schema, wrap: Wrap<'_>, visit: &mut 
         let (mut ty, mut before, mut after) = (&field.ty, format!(r#""{}":"#, field.name), String::new());
         loop {
             match ty {
-                Type::List(of) => (ty, before, after) = (*of, before + "[", format!("]{after}")),
+                Type::List(of) | Type::Array(of, _) => (ty, before, after) = (*of, before + "[", format!("]{after}")),
                 Type::Map(of) => (ty, before, after) = (*of, before + r#"{"key":"#, format!("}}{after}")),
                 Type::Object(inner) => {
                     walk(root, inner, &|members| wrap(&format!("{before}{{{members}}}{after}")), visit);
                     break;
                 }
-                Type::Bool | Type::Int(..) | Type::Str | Type::StrSlice => break,
+                Type::Bool | Type::Int(..) | Type::Float | Type::Str | Type::StrSlice => break,
             }
         }
     }
@@ -814,6 +846,8 @@ fn sample(ty: &Type) -> String {
         Type::Str => "\"x\"".into(),
         Type::StrSlice => "[\"x\"]".into(),
         Type::List(of) => format!("[{}]", sample(of)),
+        Type::Array(of, length) => format!("[{}]", vec![sample(of); *length].join(",")),
+        Type::Float => "0.5".into(),
         Type::Map(of) => format!(r#"{{"key":{}}}"#, sample(of)),
         Type::Object(_) => "{}".into(),
     }
@@ -837,6 +871,8 @@ fn wrong(ty: &Type) -> &'static [&'static str] {
         Type::Str => &["1", "true", "[]", "[\"x\"]", "{}"],
         Type::StrSlice => &["1", "true", "{}", "[1]", "[null]", "[[]]"],
         Type::List(_) => &["\"x\"", "\"\"", "1", "true", "{}", "[null]"],
+        Type::Array(..) => &["\"x\"", "1", "{}", "[]", "[1]", "[1,2,3]", "[null,1]", "[-1,1]"],
+        Type::Float => &["\"1\"", "\"\"", "true", "[]", "{}", "1e99"],
         Type::Map(_) => &["\"x\"", "\"\"", "1", "true", "[]"],
         Type::Object(_) => &["\"x\"", "\"\"", "1", "true", "[]", "[{}]"],
     }

@@ -1069,8 +1069,8 @@ fn object_of(shown: &str) -> Option<(&'static [&'static str], Option<&str>)> {
     let last = |after: &str| shown.rsplit_once(after).map(|(_, rest)| rest);
     let find = |text: &str| shown.contains(text);
     Some(match () {
-        () if find("No such container: ") => (&["/containers/"], last("No such container: ")),
-        () if find("no container with") => (&["/containers/"], quoted("ID \\\"")),
+        () if find("No such container: ") => (&["/containers/", "/commit"], last("No such container: ")),
+        () if find("no container with") => (&["/containers/", "/commit"], quoted("ID \\\"")),
         () if find("No such exec instance: ") => (&["/exec/"], last("No such exec instance: ")),
         () if find("exec session with ID") => (&["/exec/"], shown.split("with ID ").nth(1).and_then(|rest| rest.split(' ').next())),
         () if find("No such image: ") && !find("docker.io/") => (&["/images/", "/containers/create"], last("No such image: ")),
@@ -1086,7 +1086,7 @@ fn object_of(shown: &str) -> Option<(&'static [&'static str], Option<&str>)> {
         () if find("starting container with non-empty") => (&["/containers/{id}/start"], None),
         () if find("No exec command specified") => (&["/containers/{id}/exec"], None),
         () if find("invalid resize height") => (&["/containers/{id}/resize"], None),
-        () if find("no such container") => (&["/containers/{id}/"], None),
+        () if find("no such container") => (&["/containers/{id}/", "/commit"], None),
         () if find("no such secret") => (&["/secrets/"], None),
         () if find("Cannot locate specified Dockerfile") || find("libpod_builder") => (&["/build"], None),
         () if shown == "dockerd" => (&["/debug/pprof"], None),

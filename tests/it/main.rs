@@ -10,10 +10,14 @@
     reason = "tests, and helpers of tests"
 )]
 
+mod archives;
 mod arrows;
+mod bodies;
 mod corpus;
+mod drift;
 mod go_json;
 mod go_routing;
+mod properties;
 mod readers;
 mod recorded;
 mod streams;

@@ -37,24 +37,6 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
     ("unknown-endpoint", "POST /v5.8.0/libpod/exec/{id}/start", &["podman-py"]),
     // a BuildKit build of the old CLI
     ("http2", "POST /build", &["cli-20.10"]),
-    // bodies whose fields the tables do not hold yet
-    ("body-not-understood", "POST /auth", &["cli-20.10", "cli-26.1", "cli-28.2", "cli-28.5"]),
-    ("body-not-understood", "POST /commit", &["bollard-tests", "cli-20.10", "cli-26.1", "cli-28.2", "cli-28.5", "docker-py-7.2"]),
-    ("body-not-understood", "POST /configs/config_update_test/update", &["bollard-tests"]),
-    ("body-not-understood", "POST /configs/create", &["bollard-tests"]),
-    ("body-not-understood", "POST /containers/integration_test_update_container/update", &["bollard-tests"]),
-    ("body-not-understood", "POST /containers/r1/update", &["cli-20.10", "cli-26.1", "cli-28.2", "cli-28.5"]),
-    ("body-not-understood", "POST /containers/{id}/update", &["docker-py-7.2"]),
-    ("body-not-understood", "POST /nodes/{id}/update", &["bollard-tests"]),
-    ("body-not-understood", "POST /plugins/pull", &["bollard-tests"]),
-    ("body-not-understood", "POST /secrets/create", &["bollard-tests", "cli-20.10", "cli-26.1", "cli-28.2", "cli-28.5"]),
-    ("body-not-understood", "POST /secrets/secret_update_test/update", &["bollard-tests"]),
-    ("body-not-understood", "POST /services/create", &["bollard-tests", "cli-20.10", "cli-26.1", "cli-28.2", "cli-28.5"]),
-    ("body-not-understood", "POST /services/integration_test_rollback_service/update", &["bollard-tests"]),
-    ("body-not-understood", "POST /services/integration_test_update_service/update", &["bollard-tests"]),
-    ("body-not-understood", "POST /services/{id}/update", &["cli-20.10", "cli-26.1", "cli-28.2", "cli-28.5"]),
-    ("body-not-understood", "POST /swarm/init", &["cli-20.10", "cli-26.1", "cli-28.2", "cli-28.5"]),
-    // an import of a tar in the body: only the pull is in the tables, which has no body
     // BuildKit's sessions
     (
         "http2",

@@ -360,6 +360,20 @@ async fn an_upload_that_breaks_off_is_never_ended_well_upstream() {
 }
 
 #[tokio::test]
+async fn an_upload_that_a_stop_cuts_off_is_never_ended_well_upstream() {
+    let gate = Gate::start("drain-timeout = \"50ms\"");
+    let listener = gate.engine();
+    let mut client = gate.client().await;
+    client.write_all(b"POST /v1.44/images/load HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n").await.unwrap();
+    let (mut engine, _) = within(listener.accept()).await.unwrap();
+    let (_, rest) = read_head(&mut engine).await;
+    read_exact(&mut engine, rest, b"5\r\nfirst\r\n").await;
+    let records = gate.records().await;
+    assert_eq!(read_to_end(&mut engine).await, b"", "no last chunk");
+    assert_eq!(records.last().unwrap()["ended"], "aborted");
+}
+
+#[tokio::test]
 async fn a_hundred_is_said_after_an_allow_and_never_before_a_denial() {
     let policy = "[policy.all]\nextends = [\"read-only\"]\nallow = [\"ContainerCreate\"]\n";
     let gate = Gate::with(policy, "");

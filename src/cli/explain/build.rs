@@ -3,8 +3,8 @@
 
 use crate::docker::action::{Body, Reading};
 use crate::docker::operations::Row;
-use crate::docker::{Action, Endpoint, Fault, FaultKind, Head, Value};
-use crate::policy::{Denial, Facts, Need, Policy, Subject, Verdict, admits, judge, next_need};
+use crate::docker::{Action, Endpoint, Fault, FaultKind, Head, Operation, Value};
+use crate::policy::{Act, Denial, Facts, Level, Need, Policy, Reason, Subject, Verdict, admits, inject, judge, next_need};
 use crate::proxy::refuse::Refusal;
 
 /// A request as somebody writes it down.
@@ -31,11 +31,15 @@ pub enum Word {
     Refused,
 }
 
-/// A check that did not pass.
+/// A check that did not pass, or warns.
 #[derive(Debug)]
 pub struct Failed {
     /// The reason code.
     pub code: &'static str,
+    /// What it does here: `deny`, `warn`, or `refuse` for what cannot be judged.
+    pub act: &'static str,
+    /// The rules of the CIS benchmark behind it.
+    pub cis: Option<&'static str>,
     /// Where.
     pub at: String,
     /// What the client is told.
@@ -76,8 +80,14 @@ pub struct Explanation {
     pub failed: Vec<Failed>,
     /// The denials behind them.
     pub denials: Vec<Denial>,
+    /// The checks that warn.
+    pub warned: Vec<Failed>,
     /// The checks that passed, and where they looked.
     pub passed: Vec<(String, String)>,
+    /// The demands on containers and services that the policy does not make.
+    pub off: Vec<&'static str>,
+    /// JSON paths of what the policy sets.
+    pub injected: Vec<String>,
     /// Names of keys that are dropped.
     pub dropped: Vec<String>,
     /// What the engine would be asked first.
@@ -107,7 +117,10 @@ impl Explanation {
             rule: None,
             failed: Vec::new(),
             denials: Vec::new(),
+            warned: Vec::new(),
             passed: Vec::new(),
+            off: Vec::new(),
+            injected: Vec::new(),
             dropped: Vec::new(),
             depends: Vec::new(),
             forwarded: None,
@@ -142,15 +155,21 @@ pub fn explanation(policy: &Policy, request: &Request, max_json: usize) -> Expla
         }
         out.failed.push(failed_fault(&fault));
     }
-    let failed = out.denials.iter().map(|denial| Failed {
-        code: denial.reason.code(),
-        at: denial.at.clone(),
-        sentence: denial.reason.sentence().to_owned(),
-        advice: denial.advice(),
-    });
-    let failed: Vec<Failed> = failed.collect();
+    let failed: Vec<Failed> = out.denials.iter().map(|denial| failed(denial, Act::Deny)).collect();
     out.failed.splice(0..0, failed);
     out
+}
+
+fn failed(denial: &Denial, act: Act) -> Failed {
+    let check = denial.reason.check();
+    Failed {
+        code: check.id,
+        act: act.as_str(),
+        cis: check.cis,
+        at: denial.at.clone(),
+        sentence: check.sentence.to_owned(),
+        advice: denial.advice(),
+    }
 }
 
 /// The stages of the pipeline, without its sockets.
@@ -166,14 +185,18 @@ fn walk(policy: &Policy, request: &Request, max_json: usize, out: &mut Explanati
     if matches!(Action::reading(row, &head, max_json)?, Reading::Whole(limit) if body.len() > limit) {
         return Err(Fault::new(FaultKind::BodyTooLarge, ""));
     }
-    let action = Action::build(&head, endpoint, body)?;
+    let mut action = Action::build(&head, endpoint, body)?;
+    out.injected = inject::apply(&policy.create, &mut action);
     out.dropped.clone_from(&action.dropped);
     out.body = action.json().cloned();
     out.query = action.query.iter().map(|(key, value)| (key.name, value.clone())).collect();
     let facts = assumed(policy, &action, &mut out.depends);
     let (denials, examined) = crate::policy::judge::explain(policy, &action, &facts);
     out.denials = denials;
+    let warning = |reason: Reason, at: &str| Denial { reason, at: at.to_owned(), policy: policy.name.clone(), rule: None, absolute: false };
+    out.warned = examined.warnings.iter().map(|finding| failed(&warning(finding.reason, &finding.at), Act::Warn)).collect();
     out.passed = examined.passed.iter().map(|passed| (kebab(&format!("{:?}", passed.gate)), passed.at.clone())).collect();
+    demands(policy, &action, out);
     out.rule = policy.rules.allowing(&action, &facts).map(|rule| (rule.text.clone(), rule.origin.to_string()));
     match judge(policy, &Subject::default(), action, &facts) {
         Verdict::Deny(denial) => out.deny(denial),
@@ -185,6 +208,37 @@ fn walk(policy: &Policy, request: &Request, max_json: usize, out: &mut Explanati
         }
     }
     Ok(())
+}
+
+/// What the levels ask of containers and services even where a body says nothing.
+const DEMANDS: [Reason; 10] = [
+    Reason::NonRoot,
+    Reason::CapDropAll,
+    Reason::NoNewPrivileges,
+    Reason::MemoryLimit,
+    Reason::CpuLimit,
+    Reason::PidsLimit,
+    Reason::NoFileLimit,
+    Reason::ReadOnlyRootfs,
+    Reason::Healthcheck,
+    Reason::DefaultBridge,
+];
+
+/// Demands leave no trace where they are met or not made.
+fn demands(policy: &Policy, action: &Action, out: &mut Explanation) {
+    let creates = matches!(action.endpoint.operation, Operation::ContainerCreate | Operation::ServiceCreate | Operation::ServiceUpdate);
+    if !creates || policy.create.level == Level::Unrestricted {
+        return;
+    }
+    for reason in DEMANDS {
+        let found =
+            out.denials.iter().any(|denial| denial.reason == reason) || out.warned.iter().any(|warned| warned.code == reason.code());
+        match policy.create.act(reason) {
+            Act::Off => out.off.push(reason.code()),
+            Act::Warn | Act::Deny if !found => out.passed.push((reason.code().to_owned(), String::new())),
+            Act::Warn | Act::Deny => {}
+        }
+    }
 }
 
 /// The head through the parser of the doors.
@@ -243,9 +297,8 @@ fn assumption(need: &Need) -> (String, Value) {
 }
 
 /// What to do about faults that are not plain mistakes.
-const ADVICE: [(FaultKind, &str); 3] = [
+const ADVICE: [(FaultKind, &str); 2] = [
     (FaultKind::BodyMissing, "pass the request's body with --body FILE"),
-    (FaultKind::BodyNotUnderstood, "no policy can open it; use the engine's own socket for this operation"),
     (FaultKind::UnknownEndpoint, "see docs/endpoints.md for every operation"),
 ];
 
@@ -255,7 +308,8 @@ fn failed_fault(fault: &Fault) -> Failed {
     let sentence = message.split_once("]: ").map_or(message.as_str(), |(_, rest)| rest);
     let sentence = sentence.strip_prefix(&format!("`{}` ", fault.at)).unwrap_or(sentence);
     let advice = ADVICE.into_iter().find(|(kind, _)| *kind == fault.kind).map_or("", |(_, advice)| advice);
-    Failed { code: fault.kind.code(), at: fault.at.clone(), sentence: sentence.to_owned(), advice: advice.to_owned() }
+    let (code, at) = (fault.kind.code(), fault.at.clone());
+    Failed { code, act: "refuse", cis: None, at, sentence: sentence.to_owned(), advice: advice.to_owned() }
 }
 
 /// What the client reads, without the reference to a record that does not exist.

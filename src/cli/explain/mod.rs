@@ -15,9 +15,8 @@ use crate::policy::Policy;
 use super::say::{self, Failure, Paint};
 use super::{Outcome, load};
 
-pub use build::kebab;
-
-use build::Request;
+pub use build::{Explanation, Request, Word, explanation, kebab};
+pub use show::pretty;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -58,7 +57,7 @@ pub fn run(args: &Args) -> Outcome {
     let body = args.body.as_deref().map(load::bytes).transpose()?;
     let text = args.config.as_deref().map(load::text).transpose()?;
     let config = args.config.as_deref().map_or_else(|| Ok(config::defaults()), |file| load::usable(file, Severity::Error))?;
-    let policy = policy(args, &config)?;
+    let policy = policy(args.policy.as_deref(), &config)?;
     let request = Request { method: args.method.to_ascii_uppercase(), path: path.clone(), body };
     if !request.method.bytes().chain(path.bytes()).all(|b| b.is_ascii_graphic()) {
         return Err(
@@ -85,8 +84,8 @@ fn without_path(word: &str) -> Failure {
 }
 
 /// The one that is named; of a file with a single policy, that one.
-fn policy(args: &Args, config: &Config) -> Result<Arc<Policy>, Failure> {
-    if let Some(name) = &args.policy {
+pub fn policy(name: Option<&str>, config: &Config) -> Result<Arc<Policy>, Failure> {
+    if let Some(name) = name {
         return load::policy(config, name);
     }
     let mut names: Vec<&String> =

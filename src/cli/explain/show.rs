@@ -41,6 +41,7 @@ pub fn text(explained: &Explanation, advice: &Advice, paint: Paint) -> String {
     }
     checks(explained, paint, &mut out);
     names("dropped", &explained.dropped, paint, &mut out);
+    names("injected", &explained.injected, paint, &mut out);
     names("depends", &explained.depends, paint, &mut out);
     forwarded(explained, paint, &mut out);
     advised(advice, paint, &mut out);
@@ -48,15 +49,21 @@ pub fn text(explained: &Explanation, advice: &Advice, paint: Paint) -> String {
 }
 
 fn checks(explained: &Explanation, paint: Paint, out: &mut String) {
-    for Failed { code, at, sentence, advice } in &explained.failed {
+    let marked =
+        explained.failed.iter().map(|one| (paint.red("✗"), one)).chain(explained.warned.iter().map(|one| (paint.yellow("⚠"), one)));
+    for (mark, Failed { code, act, cis, at, sentence, advice }) in marked {
         let place = if at.is_empty() { String::new() } else { format!(" {}:", visible(at)) };
-        let _ = writeln!(out, "  {} {code}{place} {sentence}", paint.red("✗"));
+        let guide = cis.map(|cis| format!(" (CIS {cis})")).unwrap_or_default();
+        let _ = writeln!(out, "  {mark} {act:<6} {code}{place} {sentence}{guide}");
         if !advice.is_empty() {
-            let _ = writeln!(out, "      {advice}");
+            let _ = writeln!(out, "           {advice}");
         }
     }
     for (check, at) in &explained.passed {
-        let _ = writeln!(out, "  {} {check} {}", paint.green("✓"), visible(at));
+        let _ = writeln!(out, "{}", format!("  {} ok     {check} {}", paint.green("✓"), visible(at)).trim_end());
+    }
+    if !explained.off.is_empty() {
+        let _ = writeln!(out, "  · off    {}", explained.off.join(", "));
     }
 }
 
@@ -120,6 +127,7 @@ pub fn json(explained: &Explanation, advice: &Advice) -> String {
     members.push(("status".into(), optional(explained.refusal.as_ref().map(|(status, _)| Value::Number(status.to_string())))));
     members.push(("message".into(), optional(explained.refusal.as_ref().map(|(_, message)| text(message)))));
     members.push(("failed".into(), Value::List(explained.failed.iter().map(failed).collect())));
+    members.push(("warnings".into(), Value::List(explained.warned.iter().map(failed).collect())));
     members.push((
         "passed".into(),
         Value::List(
@@ -130,7 +138,9 @@ pub fn json(explained: &Explanation, advice: &Advice) -> String {
                 .collect(),
         ),
     ));
+    members.push(("off".into(), Value::List(explained.off.iter().map(|check| text(check)).collect())));
     members.push(("dropped".into(), list(&explained.dropped)));
+    members.push(("injected".into(), list(&explained.injected)));
     members.push(("depends-on".into(), list(&explained.depends)));
     let forwards = explained.forwarded.as_ref().map(|forwarded| {
         let body = forwarded.body.clone().unwrap_or(Value::Null);
@@ -147,12 +157,15 @@ pub fn json(explained: &Explanation, advice: &Advice) -> String {
 }
 
 fn failed(failed: &Failed) -> Value {
-    let texts = [("reason", failed.code), ("at", &failed.at), ("message", &failed.sentence), ("advice", &failed.advice)];
-    Value::Object(texts.into_iter().map(|(key, text)| (key.into(), Value::Text(text.to_owned()))).collect())
+    let Failed { code, act, cis, at, sentence, advice } = failed;
+    let cis = cis.map_or(Value::Null, |cis| Value::Text(cis.to_owned()));
+    let texts = [("reason", *code), ("act", act), ("at", at), ("message", sentence), ("advice", advice)];
+    let texts = texts.into_iter().map(|(key, text)| (key.into(), Value::Text(text.to_owned())));
+    Value::Object(texts.chain([("cis".into(), cis)]).collect())
 }
 
 /// Two blanks a level; what is empty stays on its line.
-fn pretty(value: &Value) -> String {
+pub fn pretty(value: &Value) -> String {
     let mut out = String::new();
     write(value, 0, &mut out);
     out

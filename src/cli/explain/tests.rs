@@ -5,6 +5,17 @@ use super::build::{Request, explanation, kebab};
 use super::{Paint, show};
 use crate::config;
 
+/// A policy that sets what clients leave out.
+const INJECTS: &str = r#"version = 1
+
+[policy.ci]
+allow = ["ContainerCreate"]
+
+[policy.ci.create]
+inject = { no-new-privileges = true, memory = "64MiB" }
+checks = { latest-tag = "off", cpu-limit = "off", pids-limit = "off", default-bridge = "off" }
+"#;
+
 const FILE: &str = r#"version = 1
 
 [[door]]
@@ -57,12 +68,24 @@ DENY POST /containers/create
   operation ContainerCreate: creates a container, which is root on the host unless its body is judged
   rule      `ContainerCreate` (ci.toml:9)
   client    403 dockgate: denied by policy `ci` [host-path]: HostConfig.Binds[0]: mounts a host path that is not granted
-  ✗ host-path HostConfig.Binds[0]: mounts a host path that is not granted
-      add the path to `binds` of [policy.ci.create], with mode \"ro\" if reading is enough
-  ✗ cap-add HostConfig.CapAdd[0]: adds a capability beyond the engine's default set
-      add it to `cap-add` of [policy.ci.create]
-  ✓ image Image
-  ✓ user User
+  ✗ deny   host-path HostConfig.Binds[0]: mounts a host path that is not granted (CIS 5.6)
+           add the path to `binds` of [policy.ci.create], with mode \"ro\" if reading is enough
+  ✗ deny   host-path HostConfig.Binds[2]: mounts a host path that is not granted (CIS 5.6)
+           add the path to `binds` of [policy.ci.create], with mode \"ro\" if reading is enough
+  ✗ deny   cap-add HostConfig.CapAdd[0]: adds a capability beyond the engine's default set (CIS 5.4)
+           add it to `cap-add` of [policy.ci.create]
+  ⚠ warn   latest-tag Image: the image has no fixed version (CIS 5.28)
+           name a tag other than latest, or a digest
+  ⚠ warn   memory-limit HostConfig.Memory: has no memory limit (CIS 5.11)
+           set Memory, or `inject.memory` of [policy.ci.create]
+  ⚠ warn   cpu-limit HostConfig.NanoCpus: has no CPU limit (CIS 5.12)
+           set NanoCpus or CpuQuota, or `inject.cpus` of [policy.ci.create]
+  ⚠ warn   pids-limit HostConfig.PidsLimit: has no process limit (CIS 5.29)
+           set PidsLimit, or `inject.pids-limit` of [policy.ci.create]
+  ⚠ warn   default-bridge HostConfig.NetworkMode: shares the default bridge with every other container on it (CIS 5.30)
+           use a network of its own and grant it in `networks` of [policy.ci.create], or none
+  ✓ ok     healthcheck
+  · off    non-root, cap-drop-all, no-new-privileges, nofile-limit, read-only-rootfs
   to allow it, the configuration needs
     [policy.ci.create]
     binds = [{ source = \"/srv/a\", mode = \"ro\" }, { source = \"/srv/b\", mode = \"rw\" }]
@@ -111,7 +134,7 @@ REFUSED POST /containers/create
   operation ContainerCreate: creates a container, which is root on the host unless its body is judged
   rule      none applies: the request is refused before it is judged
   client    403 dockgate: refused [duplicate-key]: `image` this key stands twice
-  ✗ duplicate-key image: this key stands twice
+  ✗ refuse duplicate-key image: this key stands twice
 "
     );
 }
@@ -126,4 +149,40 @@ fn a_preset_is_widened_by_a_policy_that_extends_it() {
 #[test]
 fn the_ids_of_checks_are_in_kebab_case() {
     assert_eq!(kebab("HostNamespace"), "host-namespace");
+}
+
+#[test]
+fn shows_what_is_injected_and_what_is_forwarded_after_it() {
+    let config = config::load("ci.toml", INJECTS).config.unwrap();
+    let body = Some(br#"{"Image":"alpine","HostConfig":{"AutoRemove":true}}"#.to_vec());
+    let request = Request { method: "POST".to_owned(), path: "/containers/create".to_owned(), body };
+    let explained = explanation(&config.policy("ci").unwrap(), &request, 1 << 20);
+    let shown = show::text(&explained, &Default::default(), Paint::PLAIN);
+    let (_, checks) = shown.split_once("(ci.toml:4)\n").unwrap();
+    assert_eq!(
+        format!("\n{checks}"),
+        "
+  ✓ ok     security-opt HostConfig.SecurityOpt
+  ✓ ok     memory-limit
+  ✓ ok     healthcheck
+  · off    non-root, cap-drop-all, no-new-privileges, cpu-limit, pids-limit, nofile-limit, read-only-rootfs, default-bridge
+  injected  HostConfig.SecurityOpt
+  injected  HostConfig.Memory
+  injected  HostConfig.MemorySwap
+  forwards  POST /containers/create
+    {
+      \"Image\": \"alpine\",
+      \"HostConfig\": {
+        \"AutoRemove\": true,
+        \"SecurityOpt\": [
+          \"no-new-privileges\"
+        ],
+        \"Memory\": 67108864,
+        \"MemorySwap\": 67108864
+      }
+    }
+"
+    );
+    let json: serde_json::Value = serde_json::from_str(&show::json(&explained, &Default::default())).unwrap();
+    assert_eq!(json["injected"][0], "HostConfig.SecurityOpt");
 }

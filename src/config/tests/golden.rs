@@ -359,7 +359,7 @@ x.toml:5:1: error[allowlist-defeated]: `images` of policy `p` is defeated by `Im
 fn grants_that_are_wrong() {
     golden(
         r##"[policy.p.create]
-level = "restricted"
+level = "restrictd"
 images = ["nginx", "ghcr.io/a/b:1", "acme/x"]
 ports = ["8080", "::1:80", "localhost:80", "127.0.0.1:0"]
 networks = ["host", "container:x"]
@@ -367,13 +367,12 @@ cap-add = ["SYS_ADMN", "ALL"]
 devices = ["fuse"]
 binds = ["/srv:/srv:ro", { source = "/etc" }, { source = "/srv", mode = "wr" }, {}]
 env = ["A"]
-inject = { memory = "1GiB" }
 "##,
         r##"
-x.toml:3:9: error[not-supported]: level `restricted` does not exist yet
- 3 | level = "restricted"
-   |         ^^^^^^^^^^^^
-   = help: use `baseline`
+x.toml:3:9: error[bad-value]: there is no level `restrictd`
+ 3 | level = "restrictd"
+   |         ^^^^^^^^^^^
+   = help: did you mean `restricted`?
 x.toml:4:11: error[bad-value]: `nginx` names no registry
  4 | images = ["nginx", "ghcr.io/a/b:1", "acme/x"]
    |           ^^^^^^^
@@ -442,10 +441,275 @@ x.toml:10:7: error[wrong-type]: `env` must be a table
  10 | env = ["A"]
     |       ^^^^^
     = help: write `{ deny = ["NAME"] }`
-x.toml:11:1: error[not-supported]: `inject` is not supported yet
- 11 | inject = { memory = "1GiB" }
-    | ^^^^^^
-    = help: leave it out
+"##,
+    );
+}
+
+#[test]
+fn checks_that_cannot_be_switched() {
+    golden(
+        r##"[policy.p.create]
+warn-level = "strict"
+checks = { latst-tag = "deny", nonsense = "off", not-allowed = "off", self-protection = "warn", socket-mount = "off", env = "of", oom = false }
+"##,
+        r##"
+x.toml:3:14: error[bad-value]: there is no level `strict`
+ 3 | warn-level = "strict"
+   |              ^^^^^^^^
+   = help: write one of `restricted`, `baseline` and `unrestricted`
+x.toml:4:12: error[unknown-check]: there is no check `latst-tag`
+ 4 | checks = { latst-tag = "deny", nonsense = "off", not-allowed = "off", self-protection = "warn", socket-mount = "off", env = "of", oom = false }
+   |            ^^^^^^^^^
+   = help: did you mean `latest-tag`?
+x.toml:4:32: error[unknown-check]: there is no check `nonsense`
+ 4 | checks = { latst-tag = "deny", nonsense = "off", not-allowed = "off", self-protection = "warn", socket-mount = "off", env = "of", oom = false }
+   |                                ^^^^^^^^
+   = help: write the id that stands in brackets in a refusal, such as `host-path`
+x.toml:4:50: error[unknown-check]: `not-allowed` is no check, and nothing switches it
+ 4 | checks = { latst-tag = "deny", nonsense = "off", not-allowed = "off", self-protection = "warn", socket-mount = "off", env = "of", oom = false }
+   |                                                  ^^^^^^^^^^^
+   = help: add the operation to `allow`
+x.toml:4:71: error[unknown-check]: `self-protection` is no check, and nothing switches it
+ 4 | checks = { latst-tag = "deny", nonsense = "off", not-allowed = "off", self-protection = "warn", socket-mount = "off", env = "of", oom = false }
+   |                                                                       ^^^^^^^^^^^^^^^
+   = help: leave it out: it always holds below level `unrestricted`
+x.toml:4:97: error[bad-value]: `socket-mount` cannot be switched below level `unrestricted`
+ 4 | checks = { latst-tag = "deny", nonsense = "off", not-allowed = "off", self-protection = "warn", socket-mount = "off", env = "of", oom = false }
+   |                                                                                                 ^^^^^^^^^^^^
+   = help: leave it out: the engine's socket is root on the host, so give the client a door of its own
+x.toml:4:125: error[bad-value]: there is no switch `of`
+ 4 | checks = { latst-tag = "deny", nonsense = "off", not-allowed = "off", self-protection = "warn", socket-mount = "off", env = "of", oom = false }
+   |                                                                                                                             ^^^^
+   = help: did you mean `off`?
+x.toml:4:137: error[wrong-type]: a switch of `oom` must be a string
+ 4 | checks = { latst-tag = "deny", nonsense = "off", not-allowed = "off", self-protection = "warn", socket-mount = "off", env = "of", oom = false }
+   |                                                                                                                                         ^^^^^
+   = help: write `"deny"`, `"warn"` or `"off"`
+"##,
+    );
+}
+
+#[test]
+fn a_warning_level_that_is_not_stricter() {
+    golden(
+        r##"[policy.p.create]
+level = "restricted"
+warn-level = "baseline"
+[policy.q.create]
+warn-level = "baseline"
+"##,
+        r##"
+x.toml:4:1: warning[no-effect]: `warn-level` changes nothing: `baseline` is not stricter than level `restricted`
+ 4 | warn-level = "baseline"
+   | ^^^^^^^^^^
+   = help: take it out: no level is stricter
+x.toml:6:1: warning[no-effect]: `warn-level` changes nothing: `baseline` is not stricter than level `baseline`
+ 6 | warn-level = "baseline"
+   | ^^^^^^^^^^
+   = help: write `warn-level = "restricted"`, or take it out
+"##,
+    );
+}
+
+#[test]
+fn hardening_at_a_level_that_checks_nothing() {
+    golden(
+        r##"[policy.p.create]
+level = "unrestricted"
+checks = { latest-tag = "deny" }
+users = ["1000"]
+"##,
+        r##"
+x.toml:2:9: warning[no-effect]: `checks` and `users` of policy `p` change nothing at level `unrestricted`
+ 2 | [policy.p.create]
+   |         ^
+   = help: take them out, or use `level = "baseline"`
+"##,
+    );
+}
+
+#[test]
+fn profiles_and_names_that_are_wrong() {
+    golden(
+        r##"[policy.p.create]
+sysctls = ["net.*", "kernel.core_pattern", "kernel.shmmx", "net.ipv4.ip_forward=1"]
+runtimes = ["/usr/bin/runc", ""]
+security-opt = ["secomp=sha256:00", "seccomp=unconfined", "apparmor=unconfined", "label=disable", "no-new-privileges"]
+secrets = ["a/b"]
+log-drivers = ["*"]
+users = []
+exec = { commands = ["", "sh -c 'ls x'"], user = ["1"] }
+"##,
+        r##"
+x.toml:3:12: error[bad-value]: `net.*` is no name of a kernel parameter
+ 3 | sysctls = ["net.*", "kernel.core_pattern", "kernel.shmmx", "net.ipv4.ip_forward=1"]
+   |            ^^^^^^^
+   = help: write one name, such as `net.core.somaxconn`, without stars
+x.toml:3:21: error[bad-value]: `kernel.core_pattern` is no kernel parameter that a container has of its own
+ 3 | sysctls = ["net.*", "kernel.core_pattern", "kernel.shmmx", "net.ipv4.ip_forward=1"]
+   |                     ^^^^^^^^^^^^^^^^^^^^^
+   = help: only `net.…`, `fs.mqueue.…` and those of System V IPC can be set for one container
+x.toml:3:44: error[bad-value]: `kernel.shmmx` is no kernel parameter that a container has of its own
+ 3 | sysctls = ["net.*", "kernel.core_pattern", "kernel.shmmx", "net.ipv4.ip_forward=1"]
+   |                                            ^^^^^^^^^^^^^^
+   = help: did you mean `kernel.shmmax`?
+x.toml:3:60: error[bad-value]: `net.ipv4.ip_forward=1` is no name of a kernel parameter
+ 3 | sysctls = ["net.*", "kernel.core_pattern", "kernel.shmmx", "net.ipv4.ip_forward=1"]
+   |                                                            ^^^^^^^^^^^^^^^^^^^^^^^
+   = help: write `net.ipv4.ip_forward`: values are not looked at
+x.toml:4:13: error[bad-value]: `/usr/bin/runc` is no name of a runtime
+ 4 | runtimes = ["/usr/bin/runc", ""]
+   |             ^^^^^^^^^^^^^^^
+   = help: write one name, such as `runsc`, without stars
+x.toml:4:30: error[bad-value]: `` is no name of a runtime
+ 4 | runtimes = ["/usr/bin/runc", ""]
+   |                              ^^
+   = help: write one name, such as `runsc`, without stars
+x.toml:5:17: error[bad-value]: `secomp=sha256:00` is no profile
+ 5 | security-opt = ["secomp=sha256:00", "seccomp=unconfined", "apparmor=unconfined", "label=disable", "no-new-privileges"]
+   |                 ^^^^^^^^^^^^^^^^^^
+   = help: did you mean `seccomp`?
+x.toml:5:37: error[bad-value]: `seccomp=unconfined` names no seccomp profile
+ 5 | security-opt = ["secomp=sha256:00", "seccomp=unconfined", "apparmor=unconfined", "label=disable", "no-new-privileges"]
+   |                                     ^^^^^^^^^^^^^^^^^^^^
+   = help: write `seccomp=sha256:` and the 64 hexadecimal digits of the SHA-256 of the JSON that clients send
+x.toml:5:59: error[bad-value]: `apparmor=unconfined` is no profile: it turns AppArmor off
+ 5 | security-opt = ["secomp=sha256:00", "seccomp=unconfined", "apparmor=unconfined", "label=disable", "no-new-privileges"]
+   |                                                           ^^^^^^^^^^^^^^^^^^^^^
+   = help: name a profile that the engine's host has loaded
+x.toml:5:82: error[bad-value]: `label=disable` is no profile
+ 5 | security-opt = ["secomp=sha256:00", "seccomp=unconfined", "apparmor=unconfined", "label=disable", "no-new-privileges"]
+   |                                                                                  ^^^^^^^^^^^^^^^
+   = help: write `seccomp=sha256:DIGEST` or `apparmor=NAME`; nothing else can be granted
+x.toml:5:99: error[bad-value]: `no-new-privileges` is no profile
+ 5 | security-opt = ["secomp=sha256:00", "seccomp=unconfined", "apparmor=unconfined", "label=disable", "no-new-privileges"]
+   |                                                                                                   ^^^^^^^^^^^^^^^^^^^
+   = help: write `seccomp=sha256:DIGEST` or `apparmor=NAME`; nothing else can be granted
+x.toml:6:12: error[bad-value]: `a/b` is no name of a secret or config
+ 6 | secrets = ["a/b"]
+   |            ^^^^^
+   = help: write names or patterns such as `ci-*`
+x.toml:7:16: error[bad-value]: `*` is no name of a log driver
+ 7 | log-drivers = ["*"]
+   |                ^^^
+   = help: write one name, such as `journald`, without stars
+x.toml:8:9: error[bad-value]: `users` is empty, and would not limit anything
+ 8 | users = []
+   |         ^^
+   = help: name what is allowed, or leave the key out
+x.toml:9:22: error[bad-value]: a command must not be empty
+ 9 | exec = { commands = ["", "sh -c 'ls x'"], user = ["1"] }
+   |                      ^^
+   = help: write one like `pg_dump **`
+x.toml:9:26: error[bad-value]: this command has quotes, and they would stand for themselves
+ 9 | exec = { commands = ["", "sh -c 'ls x'"], user = ["1"] }
+   |                          ^^^^^^^^^^^^^^
+   = help: words are what stands between blanks: write `**` for one that holds blanks itself
+x.toml:9:43: error[unknown-key]: unknown key `user` in `exec`
+ 9 | exec = { commands = ["", "sh -c 'ls x'"], user = ["1"] }
+   |                                           ^^^^
+   = help: did you mean `users`?
+"##,
+    );
+}
+
+#[test]
+fn injected_values_that_are_wrong() {
+    golden(
+        r##"[policy.p.create.inject]
+no-new-privilege = true
+cap-drop-all = "true"
+pids-limit = 0
+memory = "4MiB"
+cpus = "1,5"
+user = "root"
+log-max-file = 3
+labels = ["owner=ci"]
+host-ip = "localhost"
+"##,
+        r##"
+x.toml:3:1: error[unknown-key]: unknown key `no-new-privilege` in `inject`
+ 3 | no-new-privilege = true
+   | ^^^^^^^^^^^^^^^^
+   = help: did you mean `no-new-privileges`?
+x.toml:4:16: error[wrong-type]: `cap-drop-all` must be `true` or `false`, and this is a string
+ 4 | cap-drop-all = "true"
+   |                ^^^^^^
+   = help: write `true` without quotes
+x.toml:5:14: error[bad-value]: `pids-limit` is out of range
+ 5 | pids-limit = 0
+   |              ^
+   = help: write a value from 1 to 4194304
+x.toml:6:10: error[bad-value]: `memory` is out of range
+ 6 | memory = "4MiB"
+   |          ^^^^^^
+   = help: write a value from `6MiB`, less is refused by the engine, to `1048576GiB`
+x.toml:7:8: error[bad-value]: `1,5` is no number of CPUs
+ 7 | cpus = "1,5"
+   |        ^^^^^
+   = help: write one like `"1.5"`, with at most nine digits after the point
+x.toml:8:8: error[bad-value]: `root` is no user and group other than root, by number
+ 8 | user = "root"
+   |        ^^^^^^
+   = help: write one like `65532:65532`, both from 1 to 2147483647
+x.toml:9:1: error[missing-key]: `inject` has `log-max-file` and no `log-max-size`
+ 9 | log-max-file = 3
+   | ^^^^^^^^^^^^
+   = help: add `log-max-size = "10m"`: the engine takes the number only with it
+x.toml:10:10: error[wrong-type]: `labels` must be a table
+ 10 | labels = ["owner=ci"]
+    |          ^^^^^^^^^^^^
+    = help: write `{ owner = "ci" }`
+x.toml:11:11: error[bad-value]: `localhost` is no address
+ 11 | host-ip = "localhost"
+    |           ^^^^^^^^^^^
+    = help: write one like `127.0.0.1` or `::1`, without brackets and port
+"##,
+    );
+}
+
+#[test]
+fn injected_values_that_the_policy_refuses() {
+    golden(
+        r##"[policy.p.create]
+labels = { deny = ["team.*"] }
+users = ["1000:*"]
+ports = ["127.0.0.1:80"]
+inject = { labels = { "team.x" = "1" }, user = "65532:65532", host-ip = "::1" }
+"##,
+        r##"
+x.toml:6:1: warning[contradiction]: `inject` sets the label `team.x`, which `labels.deny` refuses
+ 6 | inject = { labels = { "team.x" = "1" }, user = "65532:65532", host-ip = "::1" }
+   | ^^^^^^
+   = help: take it out of one of them
+x.toml:6:1: warning[contradiction]: `inject` sets the user `65532:65532`, which `users` does not name
+ 6 | inject = { labels = { "team.x" = "1" }, user = "65532:65532", host-ip = "::1" }
+   | ^^^^^^
+   = help: add it to `users`, or inject one that is named there
+x.toml:6:1: warning[contradiction]: `inject` publishes at `::1`, where `ports` grants nothing
+ 6 | inject = { labels = { "team.x" = "1" }, user = "65532:65532", host-ip = "::1" }
+   | ^^^^^^
+   = help: grant ports of this address, or inject one that has some
+"##,
+    );
+}
+
+#[test]
+fn guards_that_are_switched() {
+    golden(
+        r##"[policy.p]
+allow = ["ContainerCreate"]
+[policy.p.create.checks]
+privileged = "warn"
+host-path = "off"
+latest-tag = "deny"
+"##,
+        r##"
+x.toml:2:9: warning[as-good-as-root]: policy `p` is as good as root on the host
+ 2 | [policy.p]
+   |         ^
+   = help: give it only to clients that you would give the docker socket itself
+   = note: `checks` lets through what `privileged` and `host-path` would refuse
 "##,
     );
 }
@@ -495,7 +759,7 @@ x.toml:4:10: warning[as-good-as-root]: policy `unrestricted` is as good as root 
    = note: level `unrestricted` checks nothing of `ContainerCreate`, `ContainerUpdate`, `ContainerExec`, `ServiceCreate` and `ServiceUpdate`
    = note: `PutContainerArchive` writes any file into containers, mounted folders included
    = note: `PluginPull`, `PluginDelete`, `PluginEnable`, `PluginDisable`, `PluginUpgrade` and 3 more allowed: plugins run as root on the host
-   = note: `NodeDelete`, `NodeUpdate`, `SwarmInit`, `SwarmJoin`, `SwarmLeave` and 5 more allowed: services run on every node, unchecked
+   = note: `NodeDelete`, `NodeUpdate`, `SwarmInit`, `SwarmJoin`, `SwarmLeave` and 5 more allowed: whoever governs a swarm runs anything on all of its nodes
 "##,
     );
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::config::{Cidr, Config, Door, Listen, UpstreamUrl, defaults, load, preset, presets, ways_to_root};
 use crate::docker::Operation;
 use crate::docker::operations::{Group, TABLE};
-use crate::policy::{BindAccess, Level, Mode, Policy, Targets};
+use crate::policy::{Act, BindAccess, Inject, Level, Mode, Policy, Reason, Targets};
 
 use super::{codes, read};
 
@@ -207,6 +207,9 @@ fn demands_that_nothing_looks_at_are_warned_of() {
     let grants = "images = [\"ghcr.io/a/*\"]\nenv = { deny = [\"A\"] }\n";
     assert_eq!(codes(&format!("[policy.p]\nallow = [\"ImageTag\"]\n[policy.p.create]\nlevel = \"unrestricted\"\n{grants}")), ["no-effect"]);
     assert_eq!(codes(&format!("[policy.p.create]\n{grants}")), [""; 0]);
+    let hardening = "checks = { env = \"off\" }\ninject = { pids-limit = 1 }\nusers = [\"1\"]\nexec = { commands = [\"ls\"] }\n";
+    assert_eq!(codes(&format!("[policy.p.create]\nlevel = \"unrestricted\"\n{hardening}")), ["no-effect"]);
+    assert_eq!(codes(&format!("[policy.p.create]\n{hardening}")), [""; 0]);
 }
 
 #[test]
@@ -252,9 +255,190 @@ fn every_way_to_root_is_named() {
         ways("allow = [\"ContainerCreate\"]\ncreate = { cap-add = [\"SYS_ADMIN\"], devices = [\"/dev/sda\"] }\n").contains("`/dev/sda`")
     );
     assert!(ways("allow = [\"PutContainerArchive\"]\n[policy.p.create]\ntargets = \"any\"\n").contains("writes any file"));
-    assert!(ways("allow = [\"@plugins\"]\n").contains("and 3 more"), "{}", ways("allow = [\"@plugins\"]\n"));
-    assert!(ways("allow = [\"ServiceCreate\"]\n").contains("unchecked"));
-    assert!(ways("allow = [\"ServiceCreate\", \"ServiceList\"]\ndeny = [\"@swarm\"]\n").is_empty());
+    assert_eq!(
+        ways("allow = [\"@plugins\"]\n"),
+        "`PluginPull`, `PluginEnable`, `PluginUpgrade` and `PluginCreate` allowed: plugins run as root on the host"
+    );
+    assert!(ways("allow = [\"@plugins\"]\ncreate = { level = \"unrestricted\" }\n").contains("and 3 more"));
+    assert!(ways("allow = [\"PluginSet\", \"PluginDisable\", \"ServiceCreate\", \"ServiceUpdate\", \"ServiceDelete\"]\n").is_empty());
+    assert!(ways("allow = [\"ServiceUpdate\"]\ncreate = { cap-add = [\"SYS_ADMIN\"] }\n").contains("`SYS_ADMIN`"));
+    assert!(ways("allow = [\"ServiceCreate\"]\ncreate = { level = \"unrestricted\" }\n").contains("`ServiceCreate`"));
+    assert!(
+        ways("allow = [\"SwarmJoin\", \"NodeUpdate\"]\ncreate = { level = \"restricted\" }\n").contains("`NodeUpdate` and `SwarmJoin`")
+    );
+}
+
+#[test]
+fn every_guard_of_the_host_that_is_switched_is_named() {
+    let ways = |rule: &str, checks: &str| {
+        ways_to_root(&policy(&format!("[policy.p]\nallow = [\"{rule}\"]\ncreate = {{ checks = {{ {checks} }} }}\n"))).join("\n")
+    };
+    for check in
+        ["privileged", "host-path", "host-namespace", "volume-driver", "cap-add", "devices", "security-opt", "masked-paths", "volumes-from"]
+    {
+        for act in ["warn", "off"] {
+            let said = ways("ContainerCreate", &format!("{check} = \"{act}\""));
+            assert_eq!(said, format!("`checks` lets through what `{check}` would refuse"));
+        }
+        assert_eq!(ways("ContainerCreate", &format!("{check} = \"deny\"")), "");
+        assert_eq!(ways("ContainerList", &format!("{check} = \"off\"")), "");
+    }
+    assert!(ways_to_root(&policy("[policy.p]\nallow = [\"ContainerCreate\"]\ncreate = { level = \"restricted\" }\n")).is_empty());
+    assert!(ways("ExecStart", "privileged = \"off\"").contains("`privileged`"));
+    assert!(ways("VolumeCreate", "volume-driver = \"off\"").contains("`volume-driver`"));
+    assert_eq!(ways("ContainerCreate", "latest-tag = \"off\", env = \"off\""), "");
+}
+
+#[test]
+fn every_check_can_be_switched_but_the_socket() {
+    let checks: Vec<Reason> = Reason::ALL.iter().copied().filter(|reason| reason.is_check()).collect();
+    assert_eq!(checks.len(), Reason::ALL.len() - 4);
+    for reason in checks.into_iter().filter(|reason| *reason != Reason::SocketMount) {
+        for act in [Act::Deny, Act::Warn, Act::Off] {
+            let policy = policy(&format!("[policy.p]\ncreate = {{ checks = {{ {} = \"{}\" }} }}\n", reason.code(), act.as_str()));
+            assert_eq!(policy.create.act(reason), act, "{}", reason.code());
+        }
+    }
+    let switch =
+        |level: &str, act: &str| codes(&format!("[policy.p.create]\nlevel = \"{level}\"\nchecks = {{ socket-mount = \"{act}\" }}\n"));
+    assert_eq!((switch("restricted", "off"), switch("baseline", "warn")), (vec!["bad-value"], vec!["bad-value"]));
+    assert_eq!((switch("baseline", "deny"), switch("unrestricted", "off")), (vec![], vec!["no-effect"]));
+    assert_eq!(
+        codes(
+            "[policy.p.create]\nchecks = { not-allowed = \"off\", denied-by-rule = \"off\", self-protection = \"off\", fact-missing = \"off\" }\n"
+        ),
+        ["unknown-check"; 4]
+    );
+}
+
+#[test]
+fn levels_deny_and_warn_at_once() {
+    let policy = policy("[policy.p.create]\nlevel = \"baseline\"\nwarn-level = \"restricted\"\n");
+    assert_eq!((policy.create.level, policy.create.warn_level), (Level::Baseline, Some(Level::Restricted)));
+    assert_eq!((policy.create.act(Reason::Privileged), policy.create.act(Reason::CapDropAll)), (Act::Deny, Act::Warn));
+    for (level, warn) in [("baseline", "baseline"), ("baseline", "unrestricted"), ("restricted", "baseline")] {
+        let text = format!("[policy.p.create]\nlevel = \"{level}\"\nwarn-level = \"{warn}\"\n");
+        assert_eq!(codes(&text), ["no-effect"], "{level} {warn}");
+    }
+    let far = "[policy.far.create]\nwarn-level = \"restricted\"\n[policy.p]\nextends = [\"far\"]\ncreate = { level = \"restricted\" }\n";
+    assert_eq!(codes(far), [""; 0]);
+}
+
+#[test]
+fn profiles_and_names_hold_what_is_written() {
+    let digest = "AB".repeat(32);
+    let policy = policy(&format!(
+        "[policy.p.create]\nsysctls = [\"net.core.somaxconn\", \"fs.mqueue.msg_max\", \"kernel.sem\"]\nruntimes = [\"runsc\", \"io.containerd.kata.v2\"]\n\
+         security-opt = [\"seccomp=sha256:{digest}\", \"apparmor=my-profile\"]\nsecrets = [\"ci-*\"]\nconfigs = [\"a\", \"b\"]\n\
+         log-drivers = [\"journald\", \"grafana/loki:3\"]\nusers = [\"1000:*\"]\nexec = {{ commands = [\"pg_dump **\", \"ls *\"], users = [\"postgres\"] }}\n"
+    ));
+    let create = &policy.create;
+    assert_eq!(create.sysctls, ["net.core.somaxconn", "fs.mqueue.msg_max", "kernel.sem"]);
+    assert_eq!(
+        (&create.runtimes[..], &create.log_drivers[..]),
+        (&["runsc", "io.containerd.kata.v2"].map(str::to_owned)[..], &["journald", "grafana/loki:3"].map(str::to_owned)[..])
+    );
+    assert_eq!(create.security_opt, [format!("seccomp=sha256:{}", "ab".repeat(32)), "apparmor=my-profile".to_owned()]);
+    assert!(create.secrets[0].matches("ci-key") && create.configs.len() == 2);
+    assert_eq!(create.users.iter().map(|user| user.as_str()).collect::<Vec<_>>(), ["1000:*", "postgres"]);
+    let runs = |words: &[&str]| create.exec_commands.iter().any(|pattern| pattern.matches(words));
+    assert!(runs(&["pg_dump", "-h", "db"]) && runs(&["ls", "a"]) && !runs(&["ls"]) && !runs(&["ls", "/etc"]) && !runs(&["sh"]));
+}
+
+#[test]
+fn injection_holds_what_is_written() {
+    let inject = |text: &str| policy(&format!("[policy.p.create]\ninject = {{ {text} }}\n")).create.inject.clone();
+    let all = inject(
+        "no-new-privileges = true, cap-drop-all = true, pids-limit = 256, memory = \"512MiB\", cpus = \"1.5\", read-only-rootfs = true, user = \"65532:65532\", \
+         ipc-private = true, cgroupns-private = true, log-max-size = \"10m\", log-max-file = 3, labels = { owner = \"ci\" }, host-ip = \"127.0.0.1\"",
+    );
+    let expected = Inject {
+        no_new_privileges: true,
+        cap_drop_all: true,
+        pids_limit: Some(256),
+        memory: Some(512 << 20),
+        nano_cpus: Some(1_500_000_000),
+        read_only_rootfs: true,
+        user: Some("65532:65532".to_owned()),
+        ipc_private: true,
+        cgroupns_private: true,
+        log_rotation: Some(("10m".to_owned(), 3)),
+        labels: vec![("owner".to_owned(), "ci".to_owned())],
+        host_ip: Some("127.0.0.1".to_owned()),
+    };
+    assert_eq!(all, expected);
+    assert_eq!(inject(""), Inject::default());
+    assert_eq!(inject("ipc-private = false"), Inject::default());
+    assert_eq!(inject("log-max-size = \"1g\"").log_rotation, Some(("1g".to_owned(), 1)));
+    for (text, nano) in [("2", 2_000_000_000), ("0.25", 250_000_000), ("\"0.01\"", 10_000_000), ("\"1.000000001\"", 1_000_000_001)] {
+        assert_eq!(inject(&format!("cpus = {text}")).nano_cpus, Some(nano), "{text}");
+    }
+}
+
+#[test]
+fn injected_values_out_of_range_are_refused() {
+    for text in [
+        "pids-limit = 0",
+        "pids-limit = -1",
+        "pids-limit = 4194305",
+        "memory = \"5MiB\"",
+        "memory = \"512m\"",
+        "memory = \"99999999GiB\"",
+        "cpus = 0",
+        "cpus = \"0.001\"",
+        "cpus = -1",
+        "cpus = 1e2",
+        "cpus = nan",
+        "cpus = inf",
+        "cpus = \".5\"",
+        "cpus = \"1.\"",
+        "cpus = \"1.0000000001\"",
+        "cpus = 99999",
+        "cpus = \"99999999999999999999\"",
+        "user = \"0:0\"",
+        "user = \"1000\"",
+        "user = \"1000:0\"",
+        "user = \"app:app\"",
+        "user = \"+1:1\"",
+        "user = \"01:1\"",
+        "user = \"1:4294967295\"",
+        "user = \"1:1:1\"",
+        "host-ip = \"localhost\"",
+        "host-ip = \"[::1]\"",
+        "log-max-size = \"10\"",
+        "log-max-size = \"0m\"",
+        "log-max-size = \"10MB\"",
+        "log-max-size = \"+1m\"",
+        "log-max-size = \"1m\", log-max-file = 0",
+        "labels = { \"\" = \"x\" }",
+    ] {
+        assert_eq!(codes(&format!("[policy.p.create]\ninject = {{ {text} }}\n")), ["bad-value"], "{text}");
+    }
+    for text in ["memory = 512", "cpus = true", "cpus = 0x1", "ipc-private = \"yes\"", "labels = { a = 1 }", "user = 65532"] {
+        assert_eq!(codes(&format!("[policy.p.create]\ninject = {{ {text} }}\n")), ["wrong-type"], "{text}");
+    }
+}
+
+#[test]
+fn checks_and_inject_are_inherited_as_one_key_each() {
+    let text = "[policy.far.create]\nchecks = { env = \"off\", oom = \"off\" }\ninject = { pids-limit = 5, ipc-private = true }\nsysctls = [\"kernel.sem\"]\nexec = { users = [\"1\"] }\n\
+                [policy.p]\nextends = [\"far\"]\ncreate = { checks = { oom = \"warn\" }, inject = { pids-limit = 6 }, users = [\"2\"] }\n";
+    let policy = policy(text);
+    assert_eq!(policy.create.checks.iter().collect::<Vec<_>>(), [(&Reason::Oom, &Act::Warn)]);
+    assert_eq!(policy.create.inject, Inject { pids_limit: Some(6), ..Inject::default() });
+    assert_eq!(policy.create.sysctls, ["kernel.sem"]);
+    assert_eq!(policy.create.users.iter().map(|user| user.as_str()).collect::<Vec<_>>(), ["2", "1"]);
+    let socket = "[policy.a.create]\nlevel = \"unrestricted\"\nchecks = { socket-mount = \"off\" }\n[policy.b]\nextends = [\"a\"]\ncreate = { level = \"baseline\" }\n";
+    assert_eq!(codes(socket), ["no-effect", "bad-value"]);
+}
+
+#[test]
+fn the_commented_default_shows_every_key_of_create_and_inject() {
+    let text = include_str!("../../../config/dockgate.toml");
+    let shown = |key: &&str| text.lines().any(|line| line.trim_start_matches("# ").split(" =").next() == Some(key));
+    let mut keys = crate::config::grants::KEYS.iter().copied().chain(crate::config::inject::KEYS.iter().copied());
+    let missing: Vec<&str> = keys.by_ref().filter(|key| !shown(key) && *key != "inject").collect();
+    assert!(missing.is_empty() && text.contains("\n[policy.ci.create.inject]\n"), "{missing:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod table;
 
 pub use table::{Operation, TABLE};
 
-use super::schema::Schema;
+use super::schema::{Field, Schema};
 use super::{ApiVersion, Class, Method};
 
 /// Everything that dockgate knows about one operation.
@@ -59,24 +59,24 @@ pub enum BodyPlan {
     None,
     /// A JSON object of this schema.
     Json(&'static Schema),
-    /// JSON that may be absent (`POST /exec/{id}/start`).
+    /// A JSON object that may be absent or `null` (`POST /exec/{id}/start`).
     OptionalJson(&'static Schema),
+    /// A JSON list that may be absent or `null`: a field without a name.
+    JsonList(&'static Field),
     /// Bytes that dockgate relays without reading them (tar).
     Opaque,
     /// The same where a query key has this value (`fromSrc=-`), else none.
     OpaqueIf(&'static str, &'static str),
     /// The start of a protocol of its own (BuildKit).
     Tunnel,
-    /// JSON whose fields the tables do not hold yet: refused.
-    NotUnderstood,
 }
 
 impl BodyPlan {
-    /// The schema, where the body is JSON that the tables hold.
-    pub fn schema(self) -> Option<&'static Schema> {
+    /// The schema, where the body is a JSON object. Lists have none: whoever judges bodies matches on the plan.
+    pub fn object(self) -> Option<&'static Schema> {
         match self {
             Self::Json(schema) | Self::OptionalJson(schema) => Some(schema),
-            Self::None | Self::Opaque | Self::OpaqueIf(..) | Self::Tunnel | Self::NotUnderstood => None,
+            Self::None | Self::JsonList(_) | Self::Opaque | Self::OpaqueIf(..) | Self::Tunnel => None,
         }
     }
 }

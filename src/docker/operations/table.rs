@@ -60,7 +60,7 @@ operations! {
         risk: "lists images, containers and volumes, and walks the disk on each call",
     }
     SystemAuth Post "/auth" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Once,
+        kind: Change, body: BodyPlan::Json(&schema::AUTH_CONFIG), reply: Once,
         query: [],
         ignored: [],
         groups: [System],
@@ -92,7 +92,7 @@ operations! {
         risk: "lists checkpoints, and with `dir` the folders of any directory on the host",
     }
     CheckpointCreate Post "/containers/{id}/checkpoints" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Once,
+        kind: Change, body: BodyPlan::Json(&schema::CHECKPOINT_CREATE), reply: Once,
         query: [],
         ignored: [],
         groups: [System],
@@ -230,7 +230,7 @@ operations! {
         risk: "sends any signal to a container's main process",
     }
     ContainerUpdate Post "/containers/{id}/update" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Once,
+        kind: Change, body: BodyPlan::Json(&schema::CONTAINER_UPDATE), reply: Once,
         query: [],
         ignored: [],
         groups: [Create],
@@ -541,7 +541,7 @@ operations! {
         risk: "removes every unused image that the filters match",
     }
     ImageCommit Post "/commit" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Once,
+        kind: Change, body: BodyPlan::OptionalJson(&schema::IMAGE_COMMIT), reply: Once,
         query: [
             inert("author", Text),
             many(gated("changes", Text, Gate::Import)),
@@ -679,7 +679,7 @@ operations! {
         risk: "shows a volume's host path and driver options, which may hold passwords",
     }
     VolumeUpdate Put "/volumes/{id}" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Once,
+        kind: Change, body: BodyPlan::Json(&schema::VOLUME_UPDATE), reply: Once,
         query: [inert("version", Int)],
         ignored: [],
         groups: [Volumes],
@@ -720,7 +720,7 @@ operations! {
         risk: "makes the daemon ask the registry that `remote` names",
     }
     PluginPull Post "/plugins/pull" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Progress,
+        kind: Change, body: BodyPlan::JsonList(&schema::PLUGIN_PRIVILEGES), reply: Progress,
         query: [inert("name", Text), gated("remote", Text, Gate::Image)],
         ignored: [],
         groups: [Plugins],
@@ -760,7 +760,7 @@ operations! {
         risk: "stops a plugin, one that authorizes requests too",
     }
     PluginUpgrade Post "/plugins/{image}/upgrade" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Progress,
+        kind: Change, body: BodyPlan::JsonList(&schema::PLUGIN_PRIVILEGES), reply: Progress,
         query: [gated("remote", Text, Gate::Image)],
         ignored: [],
         groups: [Plugins],
@@ -784,7 +784,7 @@ operations! {
         risk: "sends a plugin to the registry that its name holds",
     }
     PluginSet Post "/plugins/{image}/set" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Once,
+        kind: Change, body: BodyPlan::JsonList(&schema::PLUGIN_SETTINGS), reply: Once,
         query: [],
         ignored: [],
         groups: [Plugins],
@@ -817,7 +817,7 @@ operations! {
         risk: "removes a node from the swarm",
     }
     NodeUpdate Post "/nodes/{id}/update" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Once,
+        kind: Change, body: BodyPlan::Json(&schema::NODE_SPEC), reply: Once,
         query: [inert("version", Int)],
         ignored: [],
         groups: [Swarm],
@@ -833,7 +833,7 @@ operations! {
         risk: "shows the tokens with which a machine joins the swarm, as a manager too",
     }
     SwarmInit Post "/swarm/init" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Once,
+        kind: Change, body: BodyPlan::Json(&schema::SWARM_INIT), reply: Once,
         query: [],
         ignored: [],
         groups: [Swarm],
@@ -841,7 +841,7 @@ operations! {
         risk: "makes the host a manager that runs services",
     }
     SwarmJoin Post "/swarm/join" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Once,
+        kind: Change, body: BodyPlan::Json(&schema::SWARM_JOIN), reply: Once,
         query: [],
         ignored: [],
         groups: [Swarm],
@@ -857,7 +857,7 @@ operations! {
         risk: "takes the host out of its swarm, and with `force` may destroy the swarm's state",
     }
     SwarmUpdate Post "/swarm/update" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Once,
+        kind: Change, body: BodyPlan::Json(&schema::SWARM_SPEC), reply: Once,
         query: [
             inert("rotateManagerToken", Bool),
             inert("rotateManagerUnlockKey", Bool),
@@ -878,7 +878,7 @@ operations! {
         risk: "shows the key that unlocks the swarm's managers",
     }
     SwarmUnlock Post "/swarm/unlock" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Once,
+        kind: Change, body: BodyPlan::Json(&schema::SWARM_UNLOCK), reply: Once,
         query: [],
         ignored: [],
         groups: [Swarm],
@@ -894,7 +894,7 @@ operations! {
         risk: "shows the specifications of services, with environment variables",
     }
     ServiceCreate Post "/services/create" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Once,
+        kind: Change, body: BodyPlan::Json(&schema::SERVICE_SPEC), reply: Once,
         query: [],
         ignored: [],
         groups: [Swarm],
@@ -918,7 +918,7 @@ operations! {
         risk: "removes a service and its containers",
     }
     ServiceUpdate Post "/services/{id}/update" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Once,
+        kind: Change, body: BodyPlan::Json(&schema::SERVICE_SPEC), reply: Once,
         query: [inert("registryAuthFrom", Text), refused("rollback", Text), inert("version", Int)],
         ignored: [],
         groups: [Swarm],
@@ -982,7 +982,7 @@ operations! {
         risk: "shows the names and labels of secrets, without their data",
     }
     SecretCreate Post "/secrets/create" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Once,
+        kind: Change, body: BodyPlan::Json(&schema::SECRET_SPEC), reply: Once,
         query: [],
         ignored: [],
         groups: [Secrets],
@@ -1006,7 +1006,7 @@ operations! {
         risk: "removes a secret",
     }
     SecretUpdate Post "/secrets/{id}/update" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Once,
+        kind: Change, body: BodyPlan::Json(&schema::SECRET_SPEC), reply: Once,
         query: [inert("version", Int)],
         ignored: [],
         groups: [Secrets],
@@ -1022,7 +1022,7 @@ operations! {
         risk: "shows the data of every config, which may hold passwords",
     }
     ConfigCreate Post "/configs/create" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Once,
+        kind: Change, body: BodyPlan::Json(&schema::CONFIG_SPEC), reply: Once,
         query: [],
         ignored: [],
         groups: [Secrets],
@@ -1046,7 +1046,7 @@ operations! {
         risk: "removes a config",
     }
     ConfigUpdate Post "/configs/{id}/update" {
-        kind: Change, body: BodyPlan::NotUnderstood, reply: Once,
+        kind: Change, body: BodyPlan::Json(&schema::CONFIG_SPEC), reply: Once,
         query: [inert("version", Int)],
         ignored: [],
         groups: [Secrets],

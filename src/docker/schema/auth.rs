@@ -2,7 +2,8 @@
 //! Knows nothing of how they travel.
 
 use super::{Schema, Type, field};
-use crate::docker::Class::Inert;
+use crate::docker::Class::{Gated, Inert};
+use crate::docker::Gate;
 
 /// One registry's credentials; every key is lower case on the wire.
 pub static AUTH_CONFIG: Schema = Schema {
@@ -12,7 +13,8 @@ pub static AUTH_CONFIG: Schema = Schema {
         field("password", Type::Str, Inert),
         field("auth", Type::Str, Inert),
         field("email", Type::Str, Inert),
-        field("serveraddress", Type::Str, Inert),
+        // As a body: the daemon connects to it.
+        field("serveraddress", Type::Str, Gated(Gate::RegistryServer)),
         field("identitytoken", Type::Str, Inert),
         field("registrytoken", Type::Str, Inert),
     ],

@@ -1,7 +1,7 @@
 //! The bodies of exec create and exec start.
 //! Knows nothing of what a check demands of an exec.
 
-use super::{Ignored, STRINGS, Schema, Type, UINT64, field, since, until};
+use super::{CONSOLE_SIZE, Ignored, STRINGS, Schema, Type, field, since, until};
 use crate::docker::Class::{Gated, Inert};
 use crate::docker::Gate;
 
@@ -12,7 +12,7 @@ pub static EXEC_CREATE: Schema = Schema {
         field("User", Type::Str, Gated(Gate::User)),
         field("Privileged", Type::Bool, Gated(Gate::Privileged)),
         field("Tty", Type::Bool, Inert),
-        since(42, "ConsoleSize", Type::List(&UINT64), Inert),
+        since(42, "ConsoleSize", CONSOLE_SIZE, Inert),
         field("AttachStdin", Type::Bool, Inert),
         field("AttachStderr", Type::Bool, Inert),
         field("AttachStdout", Type::Bool, Inert),
@@ -33,7 +33,7 @@ pub static EXEC_CREATE: Schema = Schema {
 /// The body of `POST /exec/{id}/start`.
 pub static EXEC_START: Schema = Schema {
     name: "ExecStart",
-    fields: &[field("Detach", Type::Bool, Inert), field("Tty", Type::Bool, Inert), since(42, "ConsoleSize", Type::List(&UINT64), Inert)],
+    fields: &[field("Detach", Type::Bool, Inert), field("Tty", Type::Bool, Inert), since(42, "ConsoleSize", CONSOLE_SIZE, Inert)],
     ignored: &[
         Ignored { name: "OutputCapacity", client: "bollard" },
         Ignored { name: "hijack", client: "dockerode" },

@@ -2,16 +2,28 @@
 //! Knows nothing of JSON text (see `json`) and nothing of policies.
 
 mod auth;
+mod checkpoint;
 mod container;
 mod exec;
 mod network;
+mod plugin;
+mod secret;
+mod service;
+mod swarm;
+#[cfg(test)]
+mod tests;
 mod volume;
 
 pub use auth::AUTH_CONFIG;
-pub use container::{CONTAINER_CREATE, HOST_CONFIG};
+pub use checkpoint::CHECKPOINT_CREATE;
+pub use container::{CONTAINER_CREATE, CONTAINER_UPDATE, HOST_CONFIG, IMAGE_COMMIT};
 pub use exec::{EXEC_CREATE, EXEC_START};
 pub use network::{NETWORK_CONNECT, NETWORK_CREATE, NETWORK_DISCONNECT};
-pub use volume::VOLUME_CREATE;
+pub use plugin::{PLUGIN_PRIVILEGES, PLUGIN_SETTINGS};
+pub use secret::{CONFIG_SPEC, SECRET_SPEC};
+pub use service::{SERVICE_CONTAINER, SERVICE_SPEC, TASK_TEMPLATE};
+pub use swarm::{NODE_SPEC, SWARM_INIT, SWARM_JOIN, SWARM_SPEC, SWARM_UNLOCK};
+pub use volume::{VOLUME_CREATE, VOLUME_UPDATE};
 
 use super::{ApiVersion, Class};
 
@@ -57,12 +69,16 @@ pub enum Type {
     Bool,
     /// an integer literal within the bounds (no fraction, no exponent)
     Int(i128, i128),
+    /// a number that a Go `float32` holds, fractions and exponents too
+    Float,
     /// any string
     Str,
     /// a string, or a list of strings: written back as a list (Go `strslice.StrSlice`)
     StrSlice,
     /// a list
     List(&'static Type),
+    /// a list of exactly so many elements (Go's decoder drops what is beyond, and zeroes what is missing)
+    Array(&'static Type, usize),
     /// an object whose keys are data; only exact duplicates collide
     Map(&'static Type),
     /// an object whose keys are known
@@ -77,6 +93,8 @@ pub const UINT64: Type = Type::Int(0, u64::MAX as i128);
 pub const UINT32: Type = Type::Int(0, u32::MAX as i128);
 /// Go `uint16`.
 pub const UINT16: Type = Type::Int(0, u16::MAX as i128);
+/// The height and width of a terminal (Go `[2]uint`).
+pub const CONSOLE_SIZE: Type = Type::Array(&UINT64, 2);
 /// A list of strings.
 pub const STRINGS: Type = Type::List(&Type::Str);
 /// A map of strings.
@@ -95,4 +113,14 @@ const fn since(minor: u8, name: &'static str, ty: Type, class: Class) -> Field {
 /// A field that went after version `1.minor`.
 const fn until(minor: u8, name: &'static str, ty: Type, class: Class) -> Field {
     Field { name, ty, class, since: ApiVersion::OLDEST, until: Some(ApiVersion::minor(minor)) }
+}
+
+/// A field that came with `1.first` and went after `1.last`.
+const fn between(first: u8, last: u8, name: &'static str, ty: Type, class: Class) -> Field {
+    Field { name, ty, class, since: ApiVersion::minor(first), until: Some(ApiVersion::minor(last)) }
+}
+
+/// A body that is a list: a field without a name, whose class is that of the whole list.
+const fn list(of: &'static Type, class: Class) -> Field {
+    field("", Type::List(of), class)
 }

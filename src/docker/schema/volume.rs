@@ -19,6 +19,10 @@ pub static VOLUME_CREATE: Schema = Schema {
     ignored: &[],
 };
 
+/// The body of `PUT /volumes/{id}`.
+pub static VOLUME_UPDATE: Schema =
+    Schema { name: "VolumeUpdate", fields: &[field("Spec", Type::Object(&CLUSTER_VOLUME_SPEC), Gated(Gate::VolumeDriver))], ignored: &[] };
+
 /// A CSI volume that the swarm makes.
 pub static CLUSTER_VOLUME_SPEC: Schema = Schema {
     name: "ClusterVolumeSpec",

@@ -1,93 +1,207 @@
-//! The checks: one concern a file, called by the gate of a field or key.
-//! They know nothing of rules, modes and each other.
+//! The checks: a file each, with an id, a sentence, advice and what the levels do with it.
+//! They know nothing of rules and modes; `binds`, `mounts`, `demands` and `own` walk shapes that several checks judge.
 
-mod identity;
+mod binds;
+mod decision;
+mod demands;
 mod mounts;
-mod namespaces;
-mod network;
 mod own;
-mod resources;
-mod security;
-mod volumes;
+mod service;
+mod workload;
 
+mod annotations;
+mod anonymous_volume;
+mod block_io;
+mod build_option;
+mod cap_add;
+mod cap_drop_all;
+mod cgroup;
+mod cpu_limit;
+mod default_bridge;
+mod devices;
+pub mod dockerfile;
+mod endpoint;
+mod env;
+mod exec_command;
+mod extra_hosts;
+mod group_add;
+mod healthcheck;
+mod host_directory;
+mod host_namespace;
+mod host_path;
+mod image;
+mod image_digest;
+mod import;
+mod isolation;
+mod labels;
+mod latest_tag;
+mod limit_lifted;
+mod links;
+mod log_driver;
+mod low_port;
+mod masked_paths;
+mod memory_limit;
+mod mount_type;
+pub(in crate::policy) mod network;
+mod network_option;
+mod no_new_privileges;
+mod nofile_limit;
+mod non_root;
+mod oom;
+mod pids_limit;
+mod ports;
+mod privileged;
+mod propagation;
+mod ps_args;
+mod publish_all;
+mod read_only_rootfs;
+mod realtime_cpu;
+mod refused_field;
+mod registry;
+mod restart_policy;
+mod runtime;
+mod secret_env;
+mod secrets;
+mod security_opt;
+mod shm_size;
+pub mod socket_mount;
+mod storage_opt;
+mod swarm;
+mod sysctls;
+mod tmpfs;
+mod ulimits;
+mod unbounded_restart;
+mod user;
+mod volume;
+mod volume_driver;
+mod volumes_from;
+mod working_dir;
+
+use crate::docker::decode::Place;
+use crate::docker::schema::Schema;
 use crate::docker::{Action, Gate, Value};
 
 use super::Create;
-use super::examine::Context;
+use super::examine::{Context, Finding};
 use super::verdict::Reason;
 
-pub use network::network_name;
+pub use demands::demands;
 pub use own::reaches_self;
 
-/// What a check found: a reason and the rest of the place, or nothing.
-type Found = Option<(Reason, String)>;
+/// What is known about a check.
+#[derive(Debug)]
+pub struct Check {
+    /// Its id: the reason code in messages, records and `checks = { … }`.
+    pub id: &'static str,
+    /// What is said to the client: nothing about what would be allowed.
+    pub sentence: &'static str,
+    /// What the operator can change; `{policy}` is filled in.
+    pub advice: &'static str,
+    /// The rules of the CIS Docker Benchmark that it answers to, where there are any.
+    pub cis: Option<&'static str>,
+    /// What the level `baseline` does.
+    pub baseline: Act,
+    /// What the level `restricted` does.
+    pub restricted: Act,
+}
 
-/// Runs the check of a body field.
-pub fn body(gate: Gate, context: &Context<'_>, value: &Value, place: &str) -> Found {
+/// What is done about a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Act {
+    /// Nothing.
+    Off,
+    /// It is allowed, recorded, and added to the reply's warnings.
+    Warn,
+    /// It is denied.
+    Deny,
+}
+
+impl Act {
+    /// The word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Warn => "warn",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+/// Runs the check of a body field that is not empty.
+pub fn field(gate: Gate, context: &Context<'_>, value: &Value, place: &Place<'_>, out: &mut Vec<Finding>) {
     match gate {
-        Gate::Privileged => refuse(Reason::Privileged),
-        Gate::Binds => mounts::binds(context, value),
-        Gate::Mounts => mounts::mounts(context, value),
-        Gate::VolumesFrom => refuse(Reason::VolumesFrom),
-        Gate::VolumeDriver => volumes::driver(value),
-        Gate::VolumeName => volumes::name(context, value),
-        Gate::AnonymousVolumes => volumes::anonymous(value),
-        Gate::Tmpfs => mounts::tmpfs(value),
-        Gate::CapAdd => security::cap_add(context, value),
-        Gate::Devices => resources::devices(context, value),
-        Gate::PidMode | Gate::UtsMode | Gate::UsernsMode => namespaces::private(context, value),
-        Gate::IpcMode => namespaces::ipc(value),
-        Gate::CgroupnsMode => namespaces::cgroupns(context, value),
-        Gate::NetworkMode => namespaces::network(context, value),
-        Gate::Endpoints => network::endpoints(context, value),
-        Gate::Network => network::create(context, value, place),
-        Gate::SecurityOpt => security::options(value),
-        Gate::MaskedPaths => security::masked(context, value, place),
-        Gate::CgroupParent => refuse(Reason::Cgroup),
-        Gate::Sysctls => security::sysctls(value),
-        Gate::Runtime => one_of(value, &["runc"], Reason::Runtime),
-        Gate::Isolation => one_of(value, &["default"], Reason::Isolation),
-        Gate::Ports => network::ports(context, value),
-        Gate::PublishAllPorts => refuse(Reason::PublishAll),
-        Gate::Links => refuse(Reason::Links),
-        Gate::ExtraHosts => network::extra_hosts(value),
-        Gate::GroupAdd => refuse(Reason::Groups),
-        Gate::OomScoreAdj => resources::oom_score(value),
-        Gate::OomKillDisable => refuse(Reason::Oom),
-        Gate::ShmSize => resources::shm_size(value),
-        Gate::StorageOpt => refuse(Reason::StorageOpt),
-        Gate::Ulimits => resources::ulimits(value),
-        Gate::LogConfig => resources::log_config(value),
-        Gate::RestartPolicy => resources::restart_policy(value),
-        Gate::RealtimeCpu => refuse(Reason::RealtimeCpu),
-        Gate::BlkioDevice => refuse(Reason::BlockIo),
-        Gate::Annotations => refuse(Reason::Annotations),
-        Gate::Image => identity::image(context.create, value.as_text().unwrap_or_default(), None).map(here),
-        Gate::User => identity::user(context, value),
-        Gate::Env => identity::env(context, value),
-        Gate::Labels => identity::labels(context, value),
-        Gate::WorkingDir => identity::working_dir(value),
-        Gate::PsArgs | Gate::Import | Gate::BuildOption | Gate::HostDirectory => refuse(Reason::RefusedField),
+        Gate::Privileged => privileged::field(place, out),
+        Gate::Binds => binds::field(context, value, place, out),
+        Gate::Mounts => mounts::field(context, value, place, out),
+        Gate::VolumesFrom => volumes_from::field(place, out),
+        Gate::VolumeDriver => volume_driver::field(value, place, out),
+        Gate::VolumeName => volume::created(context, value, place, out),
+        Gate::AnonymousVolumes => anonymous_volume::field(value, place, out),
+        Gate::Tmpfs => tmpfs::field(value, place, out),
+        Gate::CapAdd => cap_add::field(context, value, place, out),
+        Gate::Devices => devices::field(context, value, place, out),
+        Gate::PidMode | Gate::UtsMode | Gate::UsernsMode => host_namespace::private(context, value, place, out),
+        Gate::IpcMode => host_namespace::ipc(value, place, out),
+        Gate::CgroupnsMode => host_namespace::cgroupns(context, value, place, out),
+        Gate::NetworkMode => network::mode(context, value, place, out),
+        Gate::Endpoints => endpoint::field(context, value, place, out),
+        Gate::Network => network_option::field(context, value, place, out),
+        Gate::SecurityOpt => security_opt::field(context, value, place, out),
+        Gate::MaskedPaths => masked_paths::field(context, value, place, out),
+        Gate::CgroupParent => cgroup::field(place, out),
+        Gate::Sysctls => sysctls::field(context, value, place, out),
+        Gate::Runtime => runtime::field(context, value, place, out),
+        Gate::Isolation => isolation::field(value, place, out),
+        Gate::Ports => ports::field(context, value, place, out),
+        Gate::PublishAllPorts => publish_all::field(place, out),
+        Gate::Links => links::field(place, out),
+        Gate::ExtraHosts => extra_hosts::field(value, place, out),
+        Gate::GroupAdd => group_add::field(place, out),
+        Gate::OomScoreAdj | Gate::OomKillDisable => oom::field(value, place, out),
+        Gate::ShmSize => shm_size::field(value, place, out),
+        Gate::StorageOpt => storage_opt::field(place, out),
+        Gate::Ulimits => ulimits::field(value, place, out),
+        Gate::LogConfig => log_driver::field(context, value, place, out),
+        Gate::RestartPolicy => restart_policy::field(value, place, out),
+        Gate::RealtimeCpu => realtime_cpu::field(place, out),
+        Gate::BlkioDevice => block_io::field(place, out),
+        Gate::Annotations => annotations::field(place, out),
+        Gate::Image => image::field(context, value, place, out),
+        Gate::User => user::field(context, value, place, out),
+        Gate::Env => env::field(context, value, place, out),
+        Gate::Labels => labels::field(context, value, place, out),
+        Gate::WorkingDir => working_dir::field(value, place, out),
+        Gate::ServicePorts => service::ports(context, value, place, out),
+        Gate::ServiceNetworks => service::networks(context, value, place, out),
+        Gate::ServicePrivileges => service::privileges(value, place, out),
+        Gate::ServiceSecrets => secrets::secrets(context, value, place, out),
+        Gate::ServiceConfigs => secrets::configs(context, value, place, out),
+        Gate::ServiceRuntime => service::runtime(value, place, out),
+        Gate::SwarmSettings | Gate::SecretDriver | Gate::NodeRole | Gate::PluginPrivileges | Gate::PluginSettings => {
+            swarm::field(place, out)
+        }
+        Gate::RegistryServer => registry::field(place, out),
+        Gate::HostDirectory => host_directory::field(place, out),
+        Gate::PsArgs | Gate::Import | Gate::BuildOption => refused_field::field(place, out),
     }
 }
 
 /// Runs the check of a query key.
-pub fn query(gate: Gate, key: &str, value: &str, create: &Create, action: &Action) -> Option<Reason> {
+pub fn key(gate: Gate, key: &str, value: &str, create: &Create, action: &Action) -> Vec<Reason> {
     if empty_query(value) {
-        return None;
+        return Vec::new();
     }
     match gate {
-        Gate::Image => identity::image(create, value, action.query("tag")),
-        Gate::PsArgs => identity::ps_args(value),
-        Gate::Import => Some(Reason::Import),
-        Gate::HostDirectory => Some(Reason::HostDirectory),
-        Gate::BuildOption => resources::build_option(key, value),
+        Gate::Image => image::reasons(create, value, action.query("tag")),
+        Gate::PsArgs => ps_args::key(value).into_iter().collect(),
+        Gate::Import => vec![Reason::Import],
+        Gate::HostDirectory => vec![Reason::HostDirectory],
+        Gate::BuildOption => build_option::key(key, value).into_iter().collect(),
         Gate::Privileged
         | Gate::Binds
         | Gate::Mounts
         | Gate::VolumesFrom
         | Gate::VolumeDriver
-        | Gate::VolumeName
         | Gate::AnonymousVolumes
         | Gate::Tmpfs
         | Gate::CapAdd
@@ -124,31 +238,35 @@ pub fn query(gate: Gate, key: &str, value: &str, create: &Create, action: &Actio
         | Gate::User
         | Gate::Env
         | Gate::Labels
-        | Gate::WorkingDir => Some(Reason::RefusedField),
+        | Gate::WorkingDir
+        | Gate::VolumeName
+        | Gate::ServicePorts
+        | Gate::ServiceNetworks
+        | Gate::ServicePrivileges
+        | Gate::ServiceSecrets
+        | Gate::ServiceConfigs
+        | Gate::ServiceRuntime
+        | Gate::SwarmSettings
+        | Gate::SecretDriver
+        | Gate::NodeRole
+        | Gate::PluginPrivileges
+        | Gate::PluginSettings
+        | Gate::RegistryServer => vec![Reason::RefusedField],
+    }
+}
+
+/// What a body must have or must not be as a whole, beside its fields.
+pub fn body(schema: &'static Schema, context: &Context<'_>, value: &Value, out: &mut Vec<Finding>) {
+    match schema.name {
+        "ExecCreate" => exec_command::body(context, value, out),
+        "ContainerUpdate" => limit_lifted::update(value, out),
+        _ => {}
     }
 }
 
 /// The empty values of a query: what the docker CLI sends for options that are not set.
 pub fn empty_query(value: &str) -> bool {
     matches!(value, "" | "0" | "{}" | "[]" | "null")
-}
-
-fn refuse(reason: Reason) -> Found {
-    Some((reason, String::new()))
-}
-
-fn here(reason: Reason) -> (Reason, String) {
-    (reason, String::new())
-}
-
-fn one_of(value: &Value, allowed: &[&str], reason: Reason) -> Found {
-    let text = value.as_text().unwrap_or_default();
-    (!text.is_empty() && !allowed.contains(&text)).then(|| here(reason))
-}
-
-/// The first element that a check finds something in, with its index as place.
-fn first<'a>(items: impl IntoIterator<Item = &'a Value>, check: impl Fn(&Value) -> Found) -> Found {
-    items.into_iter().enumerate().find_map(|(at, item)| check(item).map(|(reason, rest)| (reason, format!("[{at}]{rest}"))))
 }
 
 /// True where a value holds nothing but empty values at any depth: what clients send for options that are not set.
@@ -162,4 +280,88 @@ fn clean_path(text: &str) -> Option<String> {
     let parts: Vec<&str> = rest.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     let plain = !parts.contains(&"..") && !text.chars().any(char::is_control);
     plain.then(|| format!("/{}", parts.join("/")))
+}
+
+macro_rules! registry {
+    ($($variant:ident $module:ident,)*) => {
+        /// What is known about a reason.
+        pub(super) fn of(reason: Reason) -> &'static Check {
+            match reason {
+                Reason::NotAllowed => &decision::NOT_ALLOWED,
+                Reason::DeniedByRule => &decision::DENIED_BY_RULE,
+                Reason::SelfProtection => &decision::SELF_PROTECTION,
+                Reason::FactMissing => &decision::FACT_MISSING,
+                $(Reason::$variant => &$module::CHECK,)*
+            }
+        }
+    };
+}
+
+registry! {
+    Privileged privileged,
+    SocketMount socket_mount,
+    HostPath host_path,
+    Propagation propagation,
+    Volume volume,
+    VolumeDriver volume_driver,
+    VolumesFrom volumes_from,
+    AnonymousVolume anonymous_volume,
+    Tmpfs tmpfs,
+    MountType mount_type,
+    CapAdd cap_add,
+    CapDropAll cap_drop_all,
+    Devices devices,
+    HostNamespace host_namespace,
+    SecurityOpt security_opt,
+    NoNewPrivileges no_new_privileges,
+    MaskedPaths masked_paths,
+    Cgroup cgroup,
+    Sysctls sysctls,
+    Runtime runtime,
+    Isolation isolation,
+    Annotations annotations,
+    Network network,
+    DefaultBridge default_bridge,
+    NetworkOption network_option,
+    Endpoint endpoint,
+    Ports ports,
+    LowPort low_port,
+    PublishAll publish_all,
+    Links links,
+    ExtraHosts extra_hosts,
+    Groups group_add,
+    Oom oom,
+    MemoryLimit memory_limit,
+    CpuLimit cpu_limit,
+    PidsLimit pids_limit,
+    LimitLifted limit_lifted,
+    NoFileLimit nofile_limit,
+    RealtimeCpu realtime_cpu,
+    Ulimits ulimits,
+    ShmSize shm_size,
+    StorageOpt storage_opt,
+    BlockIo block_io,
+    LogDriver log_driver,
+    RestartPolicy restart_policy,
+    UnboundedRestart unbounded_restart,
+    ReadOnlyRootfs read_only_rootfs,
+    Healthcheck healthcheck,
+    Image image,
+    ImageDigest image_digest,
+    LatestTag latest_tag,
+    Import import,
+    NonRoot non_root,
+    User user,
+    Env env,
+    SecretEnv secret_env,
+    Labels labels,
+    WorkingDir working_dir,
+    ExecCommand exec_command,
+    PsArgs ps_args,
+    BuildOption build_option,
+    HostDirectory host_directory,
+    Swarm swarm,
+    RefusedField refused_field,
+    Registry registry,
+    Secrets secrets,
 }

@@ -1,0 +1,49 @@
+//! What the levels ask of a container or service even where its body says nothing.
+//! Knows nothing of single fields that are forbidden.
+
+use crate::docker::Value;
+use crate::docker::schema::Schema;
+use crate::policy::examine::Finding;
+use crate::policy::verdict::Reason;
+
+use super::non_root;
+use super::workload::Workload;
+
+/// The demands of a body, by its schema; other bodies have none.
+pub fn demands(schema: &'static Schema, body: &Value, out: &mut Vec<Finding>) {
+    match schema.name {
+        "ContainerCreate" => of(&Workload::container(body), out),
+        "ServiceSpec" => of(&Workload::service(body), out),
+        _ => {}
+    }
+}
+
+fn of(workload: &Workload<'_>, out: &mut Vec<Finding>) {
+    let drops_all = workload.dropped.is_some_and(|dropped| dropped.texts().any(|name| name.eq_ignore_ascii_case("all")));
+    let limits_files = workload.ulimits.is_some_and(|limits| limits.items().iter().any(|limit| limit.text("Name") == "nofile"));
+    let check_off = workload.healthcheck.is_some_and(|test| test.texts().next() == Some("NONE"));
+    for (missing, reason, key) in [
+        (!non_root::by_number(workload.user), Reason::NonRoot, "User"),
+        (!drops_all, Reason::CapDropAll, "CapDrop"),
+        (!workload.no_new_privileges, Reason::NoNewPrivileges, "SecurityOpt"),
+        (workload.memory == 0, Reason::MemoryLimit, "Memory"),
+        (!workload.cpus, Reason::CpuLimit, "NanoCpus"),
+        (workload.pids == 0, Reason::PidsLimit, "PidsLimit"),
+        (!limits_files, Reason::NoFileLimit, "Ulimits"),
+        (!workload.read_only, Reason::ReadOnlyRootfs, "ReadonlyRootfs"),
+        (check_off, Reason::Healthcheck, "Healthcheck.Test"),
+        (workload.default_bridge, Reason::DefaultBridge, "NetworkMode"),
+    ] {
+        if missing {
+            out.push(Finding { reason, at: place(workload, key) });
+        }
+    }
+}
+
+fn place(workload: &Workload<'_>, key: &str) -> String {
+    match (workload.place, key) {
+        ("", "User" | "Healthcheck.Test") => key.to_owned(),
+        ("", key) => format!("HostConfig.{key}"),
+        (place, key) => format!("{place} {key}"),
+    }
+}

@@ -1,0 +1,33 @@
+//! The Dockerfile of a classic build, held against the checks of images and of build options.
+//! Knows nothing of how it was read out of a build context.
+
+use crate::docker::tar::{Dockerfile, Image};
+use crate::policy::verdict::{Denial, Reason};
+use crate::policy::{Create, Mode, Policy};
+
+use super::{Act, image};
+
+/// What is denied about a Dockerfile, first things first; only in mode `enforce`, since the build has begun.
+pub fn dockerfile(policy: &Policy, file: &Dockerfile) -> Option<Denial> {
+    if policy.mode != Mode::Enforce {
+        return None;
+    }
+    let images = file.images.iter().flat_map(|named| from(&policy.create, named));
+    // an address may hold a password, which has no business in a record
+    let remotes = file.remotes.iter().map(|_| (Reason::BuildOption, "Dockerfile ADD of an address".to_owned()));
+    let mut denied = images.chain(remotes).filter(|(reason, _)| policy.create.act(*reason) == Act::Deny);
+    denied.next().map(|(reason, at)| Denial { reason, at, policy: policy.name.clone(), rule: None, absolute: false })
+}
+
+/// An image whose name is not known could be any: it passes only where any may.
+fn from(create: &Create, named: &Image) -> Vec<(Reason, String)> {
+    let (reasons, text) = match named {
+        Image::Named(text) => (image::reasons(create, text, None), text),
+        Image::Unresolved(text) => {
+            let granted = create.images.as_ref().map(|_| Reason::Image);
+            let digest = create.require_digest.then_some(Reason::ImageDigest);
+            (granted.into_iter().chain(digest).chain([Reason::LatestTag]).collect(), text)
+        }
+    };
+    reasons.into_iter().map(|reason| (reason, format!("Dockerfile FROM `{text}`"))).collect()
+}

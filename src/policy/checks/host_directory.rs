@@ -1,0 +1,22 @@
+//! The check `host-directory`: names a directory on the host.
+//! Knows nothing of other checks' grants.
+
+use crate::docker::decode::Place;
+use crate::policy::examine::Finding;
+use crate::policy::verdict::Reason;
+
+use super::{Act, Check};
+
+pub(super) const CHECK: Check = Check {
+    id: "host-directory",
+    sentence: "names a directory on the host",
+    advice: "leave it out",
+    cis: None,
+    baseline: Act::Deny,
+    restricted: Act::Deny,
+};
+
+/// Any value is refused.
+pub(super) fn field(place: &Place<'_>, out: &mut Vec<Finding>) {
+    out.push(Finding::at(Reason::HostDirectory, place));
+}

@@ -1,0 +1,21 @@
+//! The check `non-root`: must run as a user and group other than 0, given by number.
+//! Knows nothing of other checks' grants.
+
+use super::{Act, Check};
+
+pub(super) const CHECK: Check = Check {
+    id: "non-root",
+    sentence: "must run as a user and group other than 0, given by number",
+    advice: "set `User` to uid:gid, or `inject.user` of [policy.{policy}.create]",
+    cis: Some("4.1, 5.24"),
+    baseline: Act::Off,
+    restricted: Act::Deny,
+};
+
+/// True for `uid:gid`, both numbers above 0. Names are resolved inside the image, which nobody has read, and `+0`,
+/// `00` and the empty text are root to the engine.
+pub(super) fn by_number(user: &str) -> bool {
+    let (uid, gid) = user.split_once(':').unwrap_or((user, ""));
+    let above_zero = |id: &str| id.len() <= 10 && id.bytes().all(|b| b.is_ascii_digit()) && id.parse::<u32>().is_ok_and(|id| id > 0);
+    above_zero(uid) && above_zero(gid)
+}
