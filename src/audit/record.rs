@@ -27,10 +27,11 @@ pub struct Record {
 }
 
 /// The stages of a call's records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// The only record of a read or of a refused request.
+    #[default]
     Single,
     /// Before the first byte of a change, stream or tunnel goes upstream.
     Intent,
@@ -70,7 +71,7 @@ pub enum Ended {
     Aborted,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 struct Line {
     schema: u32,
     sequence: u64,
@@ -134,38 +135,16 @@ impl Record {
     pub fn begin(trail: &Trail, subject: &Subject, policy: &str, mode: Mode) -> Self {
         let line = Line {
             schema: SCHEMA,
-            sequence: 0,
             id: Ulid::new().to_string(),
-            stage: Stage::Single,
             time: jiff::Timestamp::now().to_string(),
             door: subject.door.clone(),
             uid: subject.peer.map(|peer| peer.uid),
             gid: subject.peer.map(|peer| peer.gid),
             pid: subject.peer.and_then(|peer| peer.pid),
             address: subject.address.map(|address| address.to_string()),
-            user_agent: None,
-            operation: None,
-            method: None,
-            path: None,
-            query: Vec::new(),
-            names: Vec::new(),
-            image: None,
-            dropped: Vec::new(),
-            injected: Vec::new(),
-            warnings: Vec::new(),
             policy: policy.to_owned(),
             mode: mode.as_str(),
-            verdict: None,
-            reason: None,
-            at: None,
-            rule: None,
-            line: None,
-            status: None,
-            bytes_in: 0,
-            bytes_out: 0,
-            duration_us: 0,
-            upstream_us: None,
-            ended: None,
+            ..Line::default()
         };
         Self { trail: trail.clone(), started: Instant::now(), line, closed: false }
     }

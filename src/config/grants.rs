@@ -180,7 +180,8 @@ impl Grants {
             secrets: value(&self.secrets),
             configs: value(&self.configs),
             log_drivers: value(&self.log_drivers),
-            users: value(&self.users).into_iter().chain(users).collect(),
+            users: value(&self.users),
+            exec_users: users,
             exec_commands: commands,
             targets: value(&self.targets),
         }
@@ -278,5 +279,5 @@ fn denied(item: &Item<'_>, report: &mut Report<'_>, _: &mut Vec<Diagnostic>) -> 
     let table = item.table(format!("`{}`", item.name), report)?;
     table.only(&["deny"], report);
     let list = table.require("deny", "write `{ deny = [\"NAME\"] }`", report)?;
-    Some(list.texts(report)?.iter().filter_map(|text| values::glob(text, report)).collect())
+    Some(list.texts(report)?.iter().filter_map(|text| values::deny_glob(text, report)).collect())
 }

@@ -1,25 +1,13 @@
 //! Paths of the engine's host that must not be mounted by a grant.
 //! Knows nothing of requests.
 
+use crate::policy::checks::socket_mount::SOCKETS;
+
 /// Folders that amount to root on the host.
 const HOST: &[&str] = &["/etc", "/root", "/proc", "/sys", "/dev", "/run", "/var/run", "/var/lib/docker"];
 
 /// Folders below which everything amounts to root.
 const WHOLE: &[&str] = &["/proc", "/sys", "/dev"];
-
-/// Sockets of engines.
-const SOCKETS: &[&str] = &[
-    "/var/run/docker.sock",
-    "/run/docker.sock",
-    "/run/containerd/containerd.sock",
-    "/var/run/containerd/containerd.sock",
-    "/run/docker/containerd/containerd.sock",
-    "/var/run/docker/containerd/containerd.sock",
-    "/run/podman/podman.sock",
-    "/var/run/podman/podman.sock",
-    "/run/crio/crio.sock",
-    "/var/run/crio/crio.sock",
-];
 
 /// True for absolute paths without empty, `.` and `..` parts and without a final slash.
 pub(super) fn canonical(path: &str) -> bool {

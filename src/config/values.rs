@@ -66,7 +66,19 @@ pub(super) fn glob(text: &Text<'_>, report: &mut Report<'_>) -> Option<Glob> {
     if text.value.is_empty() {
         return wrong(report, text, "a pattern must not be empty".to_owned(), "write a name, or `**` for every name");
     }
-    match Glob::new(text.value) {
+    compiled(Glob::new(text.value), text, report)
+}
+
+/// Any pattern of what is refused: its stars stop at nothing.
+pub(super) fn deny_glob(text: &Text<'_>, report: &mut Report<'_>) -> Option<Glob> {
+    if text.value.is_empty() {
+        return wrong(report, text, "a pattern must not be empty".to_owned(), "write a name, or `*` for every name");
+    }
+    compiled(Glob::across_slashes(text.value), text, report)
+}
+
+fn compiled<E>(glob: Result<Glob, E>, text: &Text<'_>, report: &mut Report<'_>) -> Option<Glob> {
+    match glob {
         Ok(glob) => Some(glob),
         Err(_) => wrong(report, text, "this pattern is too long".to_owned(), "write a shorter one"),
     }

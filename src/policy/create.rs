@@ -89,6 +89,8 @@ pub struct Create {
     pub log_drivers: Vec<String>,
     /// Users that containers and execs may run as; none for any.
     pub users: Vec<Glob>,
+    /// Users that execs may run as, beside `users`.
+    pub exec_users: Vec<Glob>,
     /// Commands that may be executed in containers; none for any.
     pub exec_commands: Vec<CommandPattern>,
     /// Whether targets are judged.

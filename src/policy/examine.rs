@@ -46,6 +46,8 @@ pub struct Context<'a> {
     pub facts: &'a Facts,
     /// Whose words are judged.
     pub source: Source,
+    /// True for the body of an exec.
+    pub in_exec: bool,
 }
 
 /// Whose words a value is.
@@ -59,7 +61,7 @@ pub enum Source {
 
 /// Examines the query, the body and the target of an action.
 pub fn examine(create: &Create, action: &Action, facts: &Facts) -> Examination {
-    let mut walk = Walk { create, facts, source: Source::Client, warns: true, out: Examination::default(), prefix: "" };
+    let mut walk = Walk { create, facts, source: Source::Client, in_exec: false, warns: true, out: Examination::default(), prefix: "" };
     if create.level != Level::Unrestricted || create.warn_level.is_some() {
         walk.query(action);
         walk.body(action);
@@ -73,13 +75,13 @@ pub fn examine(create: &Create, action: &Action, facts: &Facts) -> Examination {
 
 /// Examines a container that exists, by what its inspection says: warnings and the demands of the level count here.
 pub fn examine_container(create: &Create, container: &Value, facts: &Facts) -> Examination {
-    let mut walk = Walk { create, facts, source: Source::Engine, warns: true, out: Examination::default(), prefix: "" };
+    let mut walk = Walk { create, facts, source: Source::Engine, in_exec: false, warns: true, out: Examination::default(), prefix: "" };
     if create.level != Level::Unrestricted {
         walk.existing(container);
         let mut body = container.get("Config").cloned().unwrap_or(Value::Null);
         body.edit("HostConfig", |host| *host = container.get("HostConfig").cloned().unwrap_or(Value::Null));
         let mut found = Vec::new();
-        checks::demands(&CONTAINER_CREATE, &body, &mut found);
+        checks::demands(&CONTAINER_CREATE, create, &body, &mut found);
         found.into_iter().for_each(|finding| walk.find(finding));
     }
     walk.out
@@ -89,6 +91,7 @@ struct Walk<'a> {
     create: &'a Create,
     facts: &'a Facts,
     source: Source,
+    in_exec: bool,
     /// False for targets: about what exists already nothing is warned.
     warns: bool,
     out: Examination,
@@ -119,18 +122,13 @@ impl Walk<'_> {
             BodyPlan::JsonList(field) => return self.field(field, value, &Place::Root),
             BodyPlan::None | BodyPlan::Opaque | BodyPlan::OpaqueIf(..) | BodyPlan::Tunnel => return,
         };
+        self.in_exec = schema.name == "ExecCreate";
         self.object(schema, value, &Place::Root);
         let mut found = Vec::new();
         checks::body(schema, &self.context(), value, &mut found);
-        checks::demands(schema, value, &mut found);
-        let creates = schema.name == "ContainerCreate";
-        for (missing, reason, key) in [
-            (creates && value.text("Image").is_empty(), Reason::Image, "Image"),
-            (creates && value.text("User").is_empty() && !self.create.users.is_empty(), Reason::User, "User"),
-        ] {
-            if missing {
-                found.push(Finding { reason, at: key.to_owned() });
-            }
+        checks::demands(schema, self.create, value, &mut found);
+        if schema.name == "ContainerCreate" && value.text("Image").is_empty() {
+            found.push(Finding { reason: Reason::Image, at: "Image".to_owned() });
         }
         found.into_iter().for_each(|finding| self.find(finding));
     }
@@ -181,7 +179,7 @@ impl Walk<'_> {
     }
 
     fn context(&self) -> Context<'_> {
-        Context { create: self.create, facts: self.facts, source: self.source }
+        Context { create: self.create, facts: self.facts, source: self.source, in_exec: self.in_exec }
     }
 
     fn settle(&mut self, gate: Gate, place: String, found: Vec<Finding>) {
@@ -214,6 +212,7 @@ impl Walk<'_> {
     /// The target container, as the engine knows it, passes the checks that its creation would have to pass.
     fn target(&mut self, action: &Action) {
         self.source = Source::Engine;
+        self.in_exec = false;
         self.warns = false;
         self.prefix = "target ";
         let Some(container) = self.facts.target(action) else {

@@ -20,6 +20,15 @@ impl Glob {
         Ok(Self { text: text.to_owned(), regex: anchored(&source)? })
     }
 
+    /// Compiles a pattern of names in which a slash is a character like others: a star takes it too.
+    ///
+    /// # Errors
+    /// Patterns that are too large to compile.
+    pub fn across_slashes(text: &str) -> Result<Self, regex::Error> {
+        let source = regex::escape(text).replace(r"\*", ".*");
+        Ok(Self { text: text.to_owned(), regex: anchored(&source)? })
+    }
+
     /// True where the whole name fits.
     pub fn matches(&self, name: &str) -> bool {
         self.regex.is_match(name)

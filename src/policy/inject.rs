@@ -45,7 +45,8 @@ pub fn apply(create: &Create, action: &mut Action) -> Vec<String> {
         (Body::Json(body), Operation::ContainerCreate) if *inject != Inject::default() => {
             let mut done = Vec::new();
             config(inject, body, &mut done);
-            body.edit("HostConfig", |host| host_config(inject, host, &mut done));
+            let scratch = mounts_scratch(body);
+            body.edit("HostConfig", |host| host_config(inject, host, scratch, &mut done));
             done
         }
         (Body::Json(_) | Body::None | Body::Opaque(_), _) => Vec::new(),
@@ -53,6 +54,17 @@ pub fn apply(create: &Create, action: &mut Action) -> Vec<String> {
 }
 
 type Done = Vec<String>;
+
+/// True where the client mounts something at `/tmp` itself: the engine refuses two mounts at one place.
+fn mounts_scratch(body: &Value) -> bool {
+    let host = body.get("HostConfig").unwrap_or(&Value::Null);
+    let is_tmp = |path: &str| path.trim_end_matches('/') == "/tmp";
+    let binds = host.get("Binds").map(Value::items).unwrap_or_default().iter().filter_map(Value::as_text);
+    let mut targets = binds.map(|bind| bind.split(':').nth(usize::from(bind.contains(':'))).unwrap_or_default());
+    let mounts = host.get("Mounts").map(Value::items).unwrap_or_default();
+    let volumes = body.get("Volumes").map(Value::members).unwrap_or_default();
+    targets.any(is_tmp) || mounts.iter().any(|mount| is_tmp(mount.text("Target"))) || volumes.iter().any(|(path, _)| is_tmp(path))
+}
 
 fn config(inject: &Inject, body: &mut Value, done: &mut Done) {
     if let Some(user) = &inject.user {
@@ -64,7 +76,7 @@ fn config(inject: &Inject, body: &mut Value, done: &mut Done) {
     }
 }
 
-fn host_config(inject: &Inject, host: &mut Value, done: &mut Done) {
+fn host_config(inject: &Inject, host: &mut Value, mounts_scratch: bool, done: &mut Done) {
     if inject.no_new_privileges {
         host.edit("SecurityOpt", |options| no_new_privileges(options, done));
     }
@@ -75,7 +87,9 @@ fn host_config(inject: &Inject, host: &mut Value, done: &mut Done) {
     if inject.read_only_rootfs && !host.get("ReadonlyRootfs").is_some_and(Value::is_true) {
         host.edit("ReadonlyRootfs", |flag| *flag = Value::Bool(true));
         done.push("HostConfig.ReadonlyRootfs".to_owned());
-        host.edit("Tmpfs", |tmpfs| default(tmpfs, "/tmp", text(SCRATCH), "HostConfig.Tmpfs.", done));
+        if !mounts_scratch {
+            host.edit("Tmpfs", |tmpfs| default(tmpfs, "/tmp", text(SCRATCH), "HostConfig.Tmpfs.", done));
+        }
     }
     for (wanted, key) in [(inject.ipc_private, "IpcMode"), (inject.cgroupns_private, "CgroupnsMode")] {
         if wanted {
@@ -91,17 +105,37 @@ fn host_config(inject: &Inject, host: &mut Value, done: &mut Done) {
 }
 
 fn limits(inject: &Inject, host: &mut Value, done: &mut Done) {
-    let mut limit = |host: &mut Value, key: &str, limit: Option<i64>| {
-        let Some(limit) = limit.filter(|_| !positive(host, key)) else { return };
-        host.edit(key, |value| *value = number(limit));
-        done.push(format!("HostConfig.{key}"));
-    };
-    limit(host, "PidsLimit", inject.pids_limit);
-    limit(host, "Memory", inject.memory);
-    let memory = host.get("Memory").and_then(Value::as_int).and_then(|bytes| i64::try_from(bytes).ok());
-    limit(host, "MemorySwap", memory.filter(|_| inject.memory.is_some()));
-    let free = !positive(host, "CpuQuota") && !positive(host, "CpuPeriod");
-    limit(host, "NanoCpus", inject.nano_cpus.filter(|_| free));
+    if let Some(pids) = inject.pids_limit.filter(|_| !positive(host, "PidsLimit")) {
+        set(host, "PidsLimit", pids, done);
+    }
+    if let Some(memory) = inject.memory {
+        let own = host.get("Memory").and_then(Value::as_int).and_then(|bytes| i64::try_from(bytes).ok()).filter(|bytes| *bytes > 0);
+        if own.is_none() {
+            set(host, "Memory", memory, done);
+        }
+        if own.is_none() || !positive(host, "MemorySwap") {
+            set(host, "MemorySwap", own.unwrap_or(memory), done);
+        }
+    }
+    if let Some(cpus) = inject.nano_cpus.filter(|_| !positive(host, "NanoCpus") && !positive(host, "CpuQuota")) {
+        cpu(host, cpus, done);
+    }
+}
+
+/// The engine takes either NanoCpus or a quota in a period, never both.
+fn cpu(host: &mut Value, nano_cpus: i64, done: &mut Done) {
+    match host.get("CpuPeriod").and_then(Value::as_int).filter(|period| *period > 0) {
+        Some(period) => {
+            let quota = i128::from(nano_cpus) * period / 1_000_000_000;
+            set(host, "CpuQuota", i64::try_from(quota).unwrap_or(i64::MAX), done);
+        }
+        None => set(host, "NanoCpus", nano_cpus, done),
+    }
+}
+
+fn set(host: &mut Value, key: &str, limit: i64, done: &mut Done) {
+    host.edit(key, |value| *value = number(limit));
+    done.push(format!("HostConfig.{key}"));
 }
 
 fn default(object: &mut Value, key: &str, value: Value, prefix: &str, done: &mut Done) {

@@ -246,5 +246,6 @@ fn total(cases: &[Case], outcomes: &[Outcome], records: &BTreeMap<String, Value>
         .count();
     let benign: Vec<&Outcome> = cases.iter().zip(outcomes).filter(|(case, _)| case.benign()).map(|(_, outcome)| outcome).collect();
     let passed = benign.iter().filter(|outcome| !outcome.forwarded.is_empty()).count();
+    assert_eq!(later, 0, "a body that no table holds");
     report(&format!("corpus: {} decided / {later} denied for now / benign forwarded {passed} of {}", outcomes.len(), benign.len()));
 }

@@ -340,7 +340,8 @@ fn profiles_and_names_hold_what_is_written() {
     );
     assert_eq!(create.security_opt, [format!("seccomp=sha256:{}", "ab".repeat(32)), "apparmor=my-profile".to_owned()]);
     assert!(create.secrets[0].matches("ci-key") && create.configs.len() == 2);
-    assert_eq!(create.users.iter().map(|user| user.as_str()).collect::<Vec<_>>(), ["1000:*", "postgres"]);
+    assert_eq!(create.users.iter().map(|user| user.as_str()).collect::<Vec<_>>(), ["1000:*"]);
+    assert_eq!(create.exec_users.iter().map(|user| user.as_str()).collect::<Vec<_>>(), ["postgres"]);
     let runs = |words: &[&str]| create.exec_commands.iter().any(|pattern| pattern.matches(words));
     assert!(runs(&["pg_dump", "-h", "db"]) && runs(&["ls", "a"]) && !runs(&["ls"]) && !runs(&["ls", "/etc"]) && !runs(&["sh"]));
 }
@@ -427,7 +428,8 @@ fn checks_and_inject_are_inherited_as_one_key_each() {
     assert_eq!(policy.create.checks.iter().collect::<Vec<_>>(), [(&Reason::Oom, &Act::Warn)]);
     assert_eq!(policy.create.inject, Inject { pids_limit: Some(6), ..Inject::default() });
     assert_eq!(policy.create.sysctls, ["kernel.sem"]);
-    assert_eq!(policy.create.users.iter().map(|user| user.as_str()).collect::<Vec<_>>(), ["2", "1"]);
+    assert_eq!(policy.create.users.iter().map(|user| user.as_str()).collect::<Vec<_>>(), ["2"]);
+    assert_eq!(policy.create.exec_users.iter().map(|user| user.as_str()).collect::<Vec<_>>(), ["1"]);
     let socket = "[policy.a.create]\nlevel = \"unrestricted\"\nchecks = { socket-mount = \"off\" }\n[policy.b]\nextends = [\"a\"]\ncreate = { level = \"baseline\" }\n";
     assert_eq!(codes(socket), ["no-effect", "bad-value"]);
 }

@@ -404,7 +404,7 @@ operations! {
             many(gated("extrahosts", Text, Gate::BuildOption)),
             inert("forcerm", Bool),
             gated("isolation", Text, Gate::BuildOption),
-            inert("labels", StringMap),
+            gated("labels", StringMap, Gate::Labels),
             inert("memory", Int),
             inert("memswap", Int),
             gated("networkmode", Text, Gate::BuildOption),

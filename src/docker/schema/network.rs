@@ -18,7 +18,7 @@ pub static NETWORK_CREATE: Schema = Schema {
         field("EnableIPv6", Type::Bool, Inert),
         field("IPAM", Type::Object(&IPAM), Gated(Gate::Network)),
         field("Internal", Type::Bool, Inert),
-        field("Attachable", Type::Bool, Gated(Gate::Network)),
+        field("Attachable", Type::Bool, Inert),
         since(29, "Ingress", Type::Bool, Gated(Gate::Network)),
         // In the daemon's code years before the API's documents had them (1.43).
         field("ConfigOnly", Type::Bool, Gated(Gate::Network)),

@@ -3,6 +3,8 @@
 
 use crate::docker::Value;
 use crate::docker::decode::Place;
+use crate::docker::json;
+use crate::policy::Create;
 use crate::policy::examine::{Context, Finding, Source};
 use crate::policy::verdict::Reason;
 
@@ -22,7 +24,16 @@ pub(super) fn field(context: &Context<'_>, value: &Value, place: &Place<'_>, out
     if context.source == Source::Engine {
         return;
     }
-    let refused = |key: &str| context.create.deny_labels.iter().any(|glob| glob.matches(key));
-    let found = value.members().iter().filter(|(key, _)| refused(key));
+    let found = value.members().iter().filter(|(key, _)| refused(context.create, key));
     out.extend(found.map(|(key, _)| Finding::at(Reason::Labels, &Place::Key(place, key))));
+}
+
+/// The labels of a build, as JSON in its query.
+pub(super) fn key(create: &Create, value: &str) -> Option<Reason> {
+    let labels = json::read(value.as_bytes()).unwrap_or(Value::Null);
+    labels.members().iter().any(|(key, _)| refused(create, key)).then_some(Reason::Labels)
+}
+
+fn refused(create: &Create, key: &str) -> bool {
+    create.deny_labels.iter().any(|glob| glob.matches(key))
 }

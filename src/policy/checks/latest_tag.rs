@@ -18,7 +18,7 @@ pub(super) const CHECK: Check = Check {
 /// True where the image is whatever the registry calls latest at the moment.
 pub(super) fn floating(name: &ImageName, tag: Option<&str>) -> bool {
     let written = match name {
-        ImageName::Named(reference) => reference.tag.as_deref().or(tag.filter(|tag| !tag.is_empty())),
+        ImageName::Named(reference) => tag.filter(|tag| !tag.is_empty()).or(reference.tag.as_deref()),
         ImageName::Id(_) => None,
     };
     !pinned(name, tag) && matches!(written, None | Some("latest"))

@@ -155,7 +155,8 @@ pub fn field(gate: Gate, context: &Context<'_>, value: &Value, place: &Place<'_>
         Gate::Ports => ports::field(context, value, place, out),
         Gate::PublishAllPorts => publish_all::field(place, out),
         Gate::Links => links::field(place, out),
-        Gate::ExtraHosts => extra_hosts::field(value, place, out),
+        Gate::ExtraHosts if matches!(place, Place::Key(_, "Hosts")) => extra_hosts::service(value, place, out),
+        Gate::ExtraHosts => extra_hosts::container(value, place, out),
         Gate::GroupAdd => group_add::field(place, out),
         Gate::OomScoreAdj | Gate::OomKillDisable => oom::field(value, place, out),
         Gate::ShmSize => shm_size::field(value, place, out),
@@ -193,6 +194,7 @@ pub fn key(gate: Gate, key: &str, value: &str, create: &Create, action: &Action)
     }
     match gate {
         Gate::Image => image::reasons(create, value, action.query("tag")),
+        Gate::Labels => labels::key(create, value).into_iter().collect(),
         Gate::PsArgs => ps_args::key(value).into_iter().collect(),
         Gate::Import => vec![Reason::Import],
         Gate::HostDirectory => vec![Reason::HostDirectory],
@@ -237,7 +239,6 @@ pub fn key(gate: Gate, key: &str, value: &str, create: &Create, action: &Action)
         | Gate::Annotations
         | Gate::User
         | Gate::Env
-        | Gate::Labels
         | Gate::WorkingDir
         | Gate::VolumeName
         | Gate::ServicePorts
@@ -258,7 +259,10 @@ pub fn key(gate: Gate, key: &str, value: &str, create: &Create, action: &Action)
 /// What a body must have or must not be as a whole, beside its fields.
 pub fn body(schema: &'static Schema, context: &Context<'_>, value: &Value, out: &mut Vec<Finding>) {
     match schema.name {
-        "ExecCreate" => exec_command::body(context, value, out),
+        "ExecCreate" => {
+            exec_command::body(context, value, out);
+            non_root::exec(value, out);
+        }
         "ContainerUpdate" => limit_lifted::update(value, out),
         _ => {}
     }

@@ -7,7 +7,7 @@ use crate::policy::create::BindAccess;
 use crate::policy::examine::{Context, Finding};
 use crate::policy::verdict::Reason;
 
-use super::{hollow, host_path, image, mount_type, propagation, tmpfs, volume, volume_driver};
+use super::{hollow, host_path, image, labels, mount_type, propagation, tmpfs, volume, volume_driver};
 
 /// The list, mount by mount.
 pub(super) fn field(context: &Context<'_>, value: &Value, place: &Place<'_>, out: &mut Vec<Finding>) {
@@ -34,6 +34,9 @@ fn of_volume(context: &Context<'_>, mount: &Value, place: &Place<'_>, out: &mut 
     let here = Place::Key(place, "VolumeOptions");
     if options.get("DriverConfig").is_some_and(|driver| !volume_driver::plain_config(driver)) {
         out.push(Finding::at(Reason::VolumeDriver, &Place::Key(&here, "DriverConfig")));
+    }
+    if let Some(set) = options.get("Labels") {
+        labels::field(context, set, &Place::Key(&here, "Labels"), out);
     }
     if !options.text("Subpath").is_empty() {
         out.push(Finding::at(Reason::MountType, &Place::Key(&here, "Subpath")));

@@ -25,7 +25,6 @@ pub(super) fn field(context: &Context<'_>, value: &Value, place: &Place<'_>, out
         Place::Key(_, "Name") => network::name(context.create, text),
         Place::Key(_, "Driver") => (text != "bridge").then_some(Reason::NetworkOption),
         Place::Key(_, "Scope") => (text != "local").then_some(Reason::NetworkOption),
-        Place::Key(_, "Attachable") => None,
         Place::Key(_, "IPAM") => (!plain_ipam(value)).then_some(Reason::NetworkOption),
         Place::Root | Place::Key(..) | Place::Index(..) => (!hollow(value)).then_some(Reason::NetworkOption),
     };

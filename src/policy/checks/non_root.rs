@@ -1,6 +1,11 @@
 //! The check `non-root`: must run as a user and group other than 0, given by number.
 //! Knows nothing of other checks' grants.
 
+use crate::docker::Value;
+use crate::docker::decode::Place;
+use crate::policy::examine::Finding;
+use crate::policy::verdict::Reason;
+
 use super::{Act, Check};
 
 pub(super) const CHECK: Check = Check {
@@ -11,6 +16,14 @@ pub(super) const CHECK: Check = Check {
     baseline: Act::Off,
     restricted: Act::Deny,
 };
+
+/// The user that an exec asks for; without one it runs as the container does, which is judged as its target.
+pub(super) fn exec(body: &Value, out: &mut Vec<Finding>) {
+    let user = body.text("User");
+    if !user.is_empty() && !by_number(user) {
+        out.push(Finding::at(Reason::NonRoot, &Place::Key(&Place::Root, "User")));
+    }
+}
 
 /// True for `uid:gid`, both numbers above 0. Names are resolved inside the image, which nobody has read, and `+0`,
 /// `00` and the empty text are root to the engine.

@@ -12,6 +12,9 @@ use super::{hollow, network, ports};
 pub(super) fn ports(context: &Context<'_>, value: &Value, place: &Place<'_>, out: &mut Vec<Finding>) {
     for (at, port) in value.items().iter().enumerate() {
         let published = port.get("PublishedPort").and_then(Value::as_int).unwrap_or(0).to_string();
+        if port.get("PublishedPort").and_then(Value::as_int).is_some_and(|port| (1..1024).contains(&port)) {
+            out.push(Finding::at(Reason::LowPort, &Place::Index(place, at)));
+        }
         if !ports::published(context.create, "", &published) {
             out.push(Finding::at(Reason::Ports, &Place::Index(place, at)));
         }

@@ -59,7 +59,7 @@ fn allowed_at(target: &str) -> bool {
 
 fn option(option: &str) -> bool {
     match option.split_once('=') {
-        Some(("size", size)) => bytes(size).is_some_and(|bytes| bytes <= MAX_BYTES),
+        Some(("size", size)) => bytes(size).is_some_and(|bytes| (1..=MAX_BYTES).contains(&bytes)),
         Some(("mode" | "uid" | "gid", digits)) => !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()),
         Some(_) => false,
         None => matches!(option, "" | "rw" | "ro" | "noexec" | "nosuid" | "nodev"),

@@ -5,6 +5,7 @@ use crate::docker::Value;
 use crate::docker::decode::Place;
 use crate::policy::examine::{Context, Finding};
 use crate::policy::verdict::Reason;
+use crate::policy::{Create, Glob};
 
 use super::{Act, Check};
 
@@ -17,11 +18,16 @@ pub(super) const CHECK: Check = Check {
     restricted: Act::Deny,
 };
 
-/// `User`, by the granted patterns where there are any.
+/// `User`, by the granted patterns where there are any; an exec may also use those that are granted to execs.
 pub(super) fn field(context: &Context<'_>, value: &Value, place: &Place<'_>, out: &mut Vec<Finding>) {
-    let text = value.as_text().unwrap_or_default();
-    let granted = context.create.users.is_empty() || context.create.users.iter().any(|glob| glob.matches(text));
-    if !granted {
+    if !granted(context.create, value.as_text().unwrap_or_default(), context.in_exec) {
         out.push(Finding::at(Reason::User, place));
     }
+}
+
+/// True where a user may be used; the empty text is the image's own, which is root for most.
+pub(super) fn granted(create: &Create, user: &str, in_exec: bool) -> bool {
+    let fits = |globs: &[Glob]| globs.iter().any(|glob| glob.matches(user));
+    let nobody_asked = create.users.is_empty() && (!in_exec || create.exec_users.is_empty());
+    nobody_asked || fits(&create.users) || (in_exec && fits(&create.exec_users))
 }

@@ -25,8 +25,8 @@ pub(super) struct Workload<'a> {
     pub healthcheck: Option<&'a Value>,
     /// True where it joins the default bridge.
     pub default_bridge: bool,
-    /// Where its fields stand: empty, or `TaskTemplate.ContainerSpec`.
-    pub place: &'static str,
+    /// True for a service.
+    pub service: bool,
 }
 
 impl<'a> Workload<'a> {
@@ -45,7 +45,7 @@ impl<'a> Workload<'a> {
             read_only: host.get("ReadonlyRootfs").is_some_and(Value::is_true),
             healthcheck: body.get("Healthcheck").and_then(|check| check.get("Test")),
             default_bridge: matches!(host.text("NetworkMode"), "" | "default" | "bridge"),
-            place: "",
+            service: false,
         }
     }
 
@@ -66,7 +66,7 @@ impl<'a> Workload<'a> {
             read_only: spec.get("ReadOnly").is_some_and(Value::is_true),
             healthcheck: spec.get("Healthcheck").and_then(|check| check.get("Test")),
             default_bridge: false,
-            place: "TaskTemplate.ContainerSpec",
+            service: true,
         }
     }
 }
