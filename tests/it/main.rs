@@ -15,6 +15,7 @@ mod arrows;
 mod bodies;
 mod corpus;
 mod drift;
+mod examples;
 mod go_json;
 mod go_routing;
 mod properties;
