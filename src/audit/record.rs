@@ -192,7 +192,7 @@ impl Record {
         self.line.injected = permit.injected.iter().map(|at| shown(at)).collect();
         self.line.warnings = permit.warnings.iter().map(|warning| shown(&format!("{} {}", warning.reason.code(), warning.at))).collect();
         if let Some(denial) = &permit.would_deny {
-            self.denial(denial, VerdictWord::WouldDeny);
+            self.would_deny(denial);
         }
         self.line.names = permit
             .action()
@@ -207,6 +207,11 @@ impl Record {
     /// Notes why the policy denied it.
     pub fn denied(&mut self, denial: &Denial) {
         self.denial(denial, VerdictWord::Deny);
+    }
+
+    /// Notes what the body would have been denied for, in a mode that forwards it.
+    pub fn would_deny(&mut self, denial: &Denial) {
+        self.denial(denial, VerdictWord::WouldDeny);
     }
 
     fn denial(&mut self, denial: &Denial, verdict: VerdictWord) {

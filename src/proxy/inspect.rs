@@ -2,13 +2,14 @@
 //! Knows nothing of tars beyond their walker's answers.
 
 use std::collections::VecDeque;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 
 use crate::docker::Operation;
 use crate::docker::tar::{BuildArgs, Walker};
 use crate::policy::checks::dockerfile::dockerfile;
-use crate::policy::{Level, Permit, Policy};
+use crate::policy::{Denial, Level, Mode, Permit, Policy};
 
 use super::refuse::Refusal;
 
@@ -16,16 +17,18 @@ use super::refuse::Refusal;
 pub struct Inspection<'a> {
     walker: Walker,
     policy: &'a Policy,
+    would_deny: &'a OnceLock<Denial>,
     held: VecDeque<Bytes>,
     sent: u64,
 }
 
 impl<'a> Inspection<'a> {
     /// The inspection of a permitted request's body, where it has one. Image archives, plugins and imports have none.
+    /// What a mode other than `enforce` lets pass is left in `would_deny`.
     ///
     /// # Errors
     /// A Dockerfile's name that leaves its context.
-    pub fn of(permit: &Permit, policy: &'a Policy) -> Result<Option<Self>, Refusal> {
+    pub fn of(permit: &Permit, policy: &'a Policy, would_deny: &'a OnceLock<Denial>) -> Result<Option<Self>, Refusal> {
         let action = permit.action();
         let operation = action.endpoint.operation;
         if policy.create.level == Level::Unrestricted {
@@ -39,7 +42,7 @@ impl<'a> Inspection<'a> {
         } else {
             return Ok(None);
         };
-        Ok(Some(Self { walker, policy, held: VecDeque::new(), sent: 0 }))
+        Ok(Some(Self { walker, policy, would_deny, held: VecDeque::new(), sent: 0 }))
     }
 
     /// Takes a piece in.
@@ -49,8 +52,12 @@ impl<'a> Inspection<'a> {
     pub fn push(&mut self, piece: Bytes) -> Result<(), Refusal> {
         self.walker.push(&piece)?;
         for file in self.walker.take_dockerfiles() {
-            if let Some(denial) = dockerfile(self.policy, &file) {
-                return Err(denial.into());
+            let Some(denial) = dockerfile(self.policy, &file) else { continue };
+            match self.policy.mode {
+                Mode::Enforce => return Err(denial.into()),
+                Mode::Warn | Mode::Observe => {
+                    let _first_one_stays = self.would_deny.set(denial);
+                }
             }
         }
         self.held.push_back(piece);

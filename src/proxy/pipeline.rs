@@ -1,6 +1,7 @@
 //! The pipeline: bytes, head, endpoint, action, verdict, permit, upstream, reply, record. All of it on one screen.
 //! Knows nothing of how any stage does its work.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -165,7 +166,8 @@ impl Call<'_> {
             Body::Opaque(framing) => opaque_body(framing).unzip(),
             Body::None | Body::Json(_) => (None, None),
         };
-        let inspection = Inspection::of(permit, &self.door.policy)?;
+        let would_deny = OnceLock::new();
+        let inspection = Inspection::of(permit, &self.door.policy, &would_deny)?;
         if self.head.expects_continue && fill.is_some() {
             output.go_on().await.map_err(|_| Refusal::ClientGone)?;
         }
@@ -177,6 +179,9 @@ impl Call<'_> {
             () = self.gate.stopped(), if row.kind == Kind::Stream => Ok((Ended::Drained, false)),
         };
         record.count_in(uploaded);
+        if let Some(denial) = would_deny.get() {
+            record.would_deny(denial);
+        }
         done.map(|(ended, goes_on)| (ended, goes_on && input.body_ended()))
     }
 

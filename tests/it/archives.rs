@@ -26,12 +26,16 @@ struct Gate {
 
 impl Gate {
     fn start() -> Self {
+        Self::in_mode("enforce")
+    }
+
+    fn in_mode(mode: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let engine = folder.path().join("engine.sock");
         let listener = UnixListener::bind(&engine).unwrap();
         let text = format!(
             "version = 1\n[[door]]\nlisten = \"unix://{}/doors/door.sock\"\npolicy = \"ci\"\n\
-             [policy.ci]\nallow = [\"PutContainerArchive\", \"ImageBuild\", \"ImageLoad\", \"SystemPing\"]\n\
+             [policy.ci]\nmode = \"{mode}\"\nallow = [\"PutContainerArchive\", \"ImageBuild\", \"ImageLoad\", \"SystemPing\"]\n\
              [policy.ci.create]\nlevel = \"baseline\"\n{GRANTS}",
             folder.path().display()
         );
@@ -260,6 +264,16 @@ async fn a_build_is_held_to_its_dockerfile() {
     let query = format!("dockerfile=D&buildargs=%7B%22I%22%3A%22{}%22%7D", GOOD.replace('@', "%40").replace(':', "%3A"));
     let elsewhere = gate.upload(&format!("POST /v1.44/build?{query}"), &tar(&[file("D", b"ARG I\nFROM $I")])).await;
     assert!(elsewhere.reply.starts_with("HTTP/1.1 200 "), "{}", elsewhere.reply);
+}
+
+#[tokio::test]
+async fn a_mode_that_forwards_records_what_the_dockerfile_would_be_denied_for() {
+    let gate = Gate::in_mode("observe");
+    let context = tar(&[file("Dockerfile", b"FROM evil:1")]);
+    let sent = gate.upload(BUILD, &context).await;
+    assert_eq!(sent.body().unwrap(), context);
+    let record = gate.last_record().await;
+    assert_eq!((&record["verdict"], &record["reason"]), (&"would-deny".into(), &"image".into()));
 }
 
 #[tokio::test]

@@ -3,15 +3,12 @@
 
 use crate::docker::tar::{Dockerfile, Image};
 use crate::policy::verdict::{Denial, Reason};
-use crate::policy::{Create, Mode, Policy};
+use crate::policy::{Create, Policy};
 
 use super::{Act, image};
 
-/// What is denied about a Dockerfile, first things first; only in mode `enforce`, since the build has begun.
+/// What is denied about a Dockerfile, first things first.
 pub fn dockerfile(policy: &Policy, file: &Dockerfile) -> Option<Denial> {
-    if policy.mode != Mode::Enforce {
-        return None;
-    }
     let images = file.images.iter().flat_map(|named| from(&policy.create, named));
     // an address may hold a password, which has no business in a record
     let remotes = file.remotes.iter().map(|_| (Reason::BuildOption, "Dockerfile ADD of an address".to_owned()));
