@@ -1,6 +1,8 @@
 //! What the engine says about the objects that an action names, fetched before it is judged.
 //! Knows nothing of how facts are fetched; a fact that is missing means deny.
 
+use std::sync::Arc;
+
 use crate::docker::{Action, Operation, Value};
 
 use super::create::{Level, Targets};
@@ -28,7 +30,7 @@ pub enum Need {
 pub struct Facts {
     found: Vec<(Need, Value)>,
     /// dockgate's own container and paths.
-    pub own: Own,
+    pub own: Arc<Own>,
 }
 
 /// What must never be reached through a door.
@@ -44,8 +46,8 @@ pub struct Own {
 
 impl Facts {
     /// No facts yet.
-    pub fn new(own: Own) -> Self {
-        Self { found: Vec::new(), own }
+    pub fn new(own: impl Into<Arc<Own>>) -> Self {
+        Self { found: Vec::new(), own: own.into() }
     }
 
     /// Keeps an answer.

@@ -1,6 +1,8 @@
 //! Fetches the facts that the judge asks for.
 //! Knows nothing of what they are for.
 
+use std::sync::Arc;
+
 use http_body_util::{BodyExt, Limited};
 
 use crate::docker::{Action, Value, json};
@@ -16,8 +18,8 @@ const MAX_FACT: usize = 8 << 20;
 ///
 /// # Errors
 /// The engine's refusals, and [`Refusal::Upstream`] where it does not answer.
-pub async fn gather(upstream: &Upstream, policy: &Policy, action: &Action, own: &Own) -> Result<Facts, Refusal> {
-    let mut facts = Facts::new(own.clone());
+pub async fn gather(upstream: &Upstream, policy: &Policy, action: &Action, own: Arc<Own>) -> Result<Facts, Refusal> {
+    let mut facts = Facts::new(own);
     while let Some(need) = next_need(policy, action, &facts) {
         let value = fetch(upstream, &need).await?;
         facts.insert(need, value);

@@ -126,7 +126,7 @@ impl Call<'_> {
         let action = Action::build(head, endpoint, &body)?;
         record.action(&action);
         let own = gate.own.get(&gate.upstream).await?;
-        let facts = facts::gather(&gate.upstream, &door.policy, &action, &own).await?;
+        let facts = facts::gather(&gate.upstream, &door.policy, &action, own).await?;
         let permit = match judge(&door.policy, subject, action, &facts) {
             Verdict::Allow(permit) => permit,
             Verdict::Deny(denial) => return Err(denial.into()),
