@@ -15,6 +15,7 @@ mod gate;
 mod process;
 mod raw;
 
+mod bodies;
 mod build;
 mod clients;
 mod doors;

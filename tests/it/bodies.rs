@@ -21,8 +21,8 @@ use crate::support::gate::Gate;
 use crate::support::{data, report};
 
 /// How many cases the file holds, and how many of them are denied.
-const CASES: usize = 504;
-const DENIED: usize = 371;
+const CASES: usize = 505;
+const DENIED: usize = 372;
 
 /// Fewer than this were not the whole of the tables: gated and refused fields, then query keys.
 const LEAST_FIELDS: usize = 200;
