@@ -6,6 +6,9 @@ use std::str::FromStr;
 
 use super::fault::FaultKind;
 
+/// The longest repository, its registry included.
+const MAX_NAME: usize = 255;
+
 /// An image as a client names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageName {
@@ -73,13 +76,16 @@ fn named(text: &str) -> Option<Reference> {
         Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
         Some(_) | None => (rest, None),
     };
-    let valid = tag.is_none_or(is_tag) && digest.is_none_or(is_digest) && name.len() <= 255;
+    let valid = tag.is_none_or(is_tag) && digest.is_none_or(is_digest);
     valid.then_some(())?;
     let (domain, path) = split_domain(name);
     let known_domain = if domain == "index.docker.io" { "docker.io" } else { domain };
     let library = if known_domain == "docker.io" && !path.contains('/') { "library/" } else { "" };
-    (is_domain(domain) && path.split('/').all(is_path_part)).then(|| Reference {
-        repository: format!("{known_domain}/{library}{path}"),
+    let repository = format!("{known_domain}/{library}{path}");
+    // the engine counts the completed name (distribution/reference `NameTotalLengthMax`)
+    let fits = repository.len() <= MAX_NAME && is_domain(domain) && path.split('/').all(is_path_part);
+    fits.then(|| Reference {
+        repository,
         tag: tag.map(str::to_owned),
         digest: digest.map(str::to_owned),
         hex_like: tag.is_none() && digest.is_none() && lower_hex(name),
@@ -202,6 +208,13 @@ mod tests {
         ] {
             assert_eq!(bad.parse::<ImageName>(), Err(FaultKind::BadReference), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn counts_the_completed_name() {
+        let most = MAX_NAME - "docker.io/library/".len();
+        assert!("a".repeat(most).parse::<ImageName>().is_ok());
+        assert_eq!("a".repeat(most + 1).parse::<ImageName>(), Err(FaultKind::BadReference));
     }
 
     #[test]
