@@ -107,11 +107,6 @@ impl RuleTable {
         self.slot(operation).is_some_and(|slot| slot.allow.always.is_some() || !slot.allow.conditional.is_empty())
     }
 
-    /// True where no allow rule of the operation has a condition that could narrow it.
-    pub fn allows_always(&self, operation: Operation) -> bool {
-        self.slot(operation).is_some_and(|slot| slot.allow.always.is_some())
-    }
-
     /// True where a rule of the operation asks for the object's id or names.
     pub fn asks_for_id(&self, operation: Operation) -> bool {
         let asks =

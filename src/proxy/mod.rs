@@ -17,5 +17,4 @@ pub mod upstream;
 
 pub use door::{Bound, DoorState};
 pub use pipeline::Gate;
-pub use serve::run;
 pub use upstream::Upstream;

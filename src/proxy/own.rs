@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use hyper::StatusCode;
+
 use crate::docker::Value;
 use crate::policy::{Need, Own};
 
@@ -52,7 +54,8 @@ impl OwnSearch {
                 translate(&container, &mut own);
                 Ok(own)
             }
-            Err(Refusal::Engine(..)) => Ok(own), // a container of another engine than the one behind the door
+            // a container of another engine than the one behind the door; any other answer leaves the question open
+            Err(Refusal::Engine(StatusCode::NOT_FOUND, _)) => Ok(own),
             Err(refusal) => Err(refusal),
         }
     }
@@ -86,6 +89,9 @@ fn hex_id(line: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::super::upstream::Address;
     use super::*;
     use crate::docker::json;
 
@@ -95,6 +101,26 @@ mod tests {
         assert_eq!(hex_id(&format!("620 1 8:1 /var/lib/docker/containers/{id}/hostname /etc/hostname rw")), Some(id.clone()));
         assert_eq!(hex_id(&format!("12:pids:/docker/{id}")), Some(id));
         assert_eq!(hex_id("0::/user.slice"), None);
+    }
+
+    #[tokio::test]
+    async fn only_a_404_says_that_its_container_is_not_the_engines() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("engine.sock");
+        let engine = tokio::net::UnixListener::bind(&socket).unwrap();
+        let search = OwnSearch::of(Some("a".repeat(64)), Vec::new());
+        for (status, known) in [("500 Internal Server Error", false), ("404 Not Found", true)] {
+            let answering = async {
+                let (mut stream, _) = engine.accept().await.unwrap();
+                let mut head = [0; 4096];
+                assert!(stream.read(&mut head).await.unwrap() > 0);
+                let reply = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}");
+                stream.write_all(reply.as_bytes()).await.unwrap();
+            };
+            let upstream = Upstream::new(Address::Unix(socket.clone()));
+            let (found, ()) = tokio::join!(search.get(&upstream), answering);
+            assert_eq!(found.is_ok(), known, "{status}");
+        }
     }
 
     #[test]

@@ -246,7 +246,7 @@ where
     match &refusal {
         Refusal::Fault(fault) => record.fault(fault),
         Refusal::Denied(denial) => record.denied(denial),
-        Refusal::Engine(..) | Refusal::Upstream | Refusal::Trail(_) | Refusal::Overload | Refusal::ClientGone | Refusal::Stopping => {
+        Refusal::Engine(..) | Refusal::Upstream | Refusal::Trail(_) | Refusal::Overload | Refusal::ClientGone => {
             record.refused(refusal.code());
         }
     }
@@ -276,7 +276,7 @@ where
 fn ends_connection(refusal: &Refusal) -> bool {
     match refusal {
         Refusal::Fault(fault) => fault.kind.breaks_framing(),
-        Refusal::Overload | Refusal::Stopping | Refusal::ClientGone | Refusal::Trail(_) => true,
+        Refusal::Overload | Refusal::ClientGone | Refusal::Trail(_) => true,
         Refusal::Denied(_) | Refusal::Engine(..) | Refusal::Upstream => false,
     }
 }

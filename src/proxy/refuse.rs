@@ -26,8 +26,6 @@ pub enum Refusal {
     Overload,
     /// The client went away.
     ClientGone,
-    /// dockgate is stopping.
-    Stopping,
 }
 
 impl From<Fault> for Refusal {
@@ -56,7 +54,7 @@ impl Refusal {
             Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Engine(status, _) => *status,
             Self::Upstream => StatusCode::BAD_GATEWAY,
-            Self::Trail(_) | Self::Overload | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Trail(_) | Self::Overload => StatusCode::SERVICE_UNAVAILABLE,
             Self::ClientGone => StatusCode::REQUEST_TIMEOUT,
         }
     }
@@ -71,7 +69,6 @@ impl Refusal {
             Self::Trail(_) => "trail",
             Self::Overload => "overload",
             Self::ClientGone => "client-gone",
-            Self::Stopping => "stopping",
         }
     }
 
@@ -84,7 +81,6 @@ impl Refusal {
             Self::Upstream => Cow::Borrowed("dockgate: the engine cannot be reached [no-upstream]"),
             Self::Trail(_) => Cow::Borrowed("dockgate: the audit trail cannot be written, so nothing is changed [trail]"),
             Self::Overload => Cow::Borrowed("dockgate: too many connections [overload]"),
-            Self::Stopping => Cow::Borrowed("dockgate: stopping [stopping]"),
             Self::ClientGone => Cow::Borrowed("dockgate: the client closed the connection [client-gone]"),
         };
         serde_json::json!({ "message": format!("{text} (ref {reference})") }).to_string().into_bytes()
@@ -211,12 +207,6 @@ fn fault_sentence(kind: FaultKind) -> Cow<'static, str> {
 pub fn operator_line(refusal: &Refusal) -> Option<String> {
     match refusal {
         Refusal::Denied(denial) => Some(format!("{}; {}", denial.message(), denial.advice())),
-        Refusal::Fault(_)
-        | Refusal::Engine(..)
-        | Refusal::Upstream
-        | Refusal::Trail(_)
-        | Refusal::Overload
-        | Refusal::ClientGone
-        | Refusal::Stopping => None,
+        Refusal::Fault(_) | Refusal::Engine(..) | Refusal::Upstream | Refusal::Trail(_) | Refusal::Overload | Refusal::ClientGone => None,
     }
 }

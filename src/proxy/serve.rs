@@ -91,16 +91,10 @@ impl Server {
             connections.shutdown().await;
         }
         let _logged_by_the_writer = gate.trail.flush().await;
+        if gate.trail.lost() > 0 {
+            tracing::error!(records = gate.trail.lost(), "records are missing from the trail: its writer did not take them in time");
+        }
     }
-}
-
-/// Binds and runs; for callers that need nothing in between.
-///
-/// # Errors
-/// As [`Server::bind`].
-pub async fn run(config: &Config, upstream: Upstream, trail: Trail, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-    Server::bind(config, upstream, trail)?.run(shutdown).await;
-    Ok(())
 }
 
 async fn accept(door: &Bound) -> Accepted {

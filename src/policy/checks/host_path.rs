@@ -5,8 +5,7 @@ use crate::policy::create::BindAccess;
 use crate::policy::examine::Context;
 use crate::policy::verdict::Reason;
 
-use super::{Act, Check};
-use super::{clean_path, socket_mount};
+use super::{Act, Check, clean_path, socket_mount};
 
 pub(super) const CHECK: Check = Check {
     id: "host-path",

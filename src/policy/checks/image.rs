@@ -8,8 +8,7 @@ use crate::policy::Create;
 use crate::policy::examine::{Context, Finding};
 use crate::policy::verdict::Reason;
 
-use super::{Act, Check};
-use super::{image_digest, latest_tag};
+use super::{Act, Check, image_digest, latest_tag};
 
 pub(super) const CHECK: Check = Check {
     id: "image",

@@ -6,8 +6,7 @@ use crate::docker::decode::Place;
 use crate::policy::examine::{Context, Finding};
 use crate::policy::verdict::Reason;
 
-use super::{Act, Check};
-use super::{hollow, network};
+use super::{Act, Check, hollow, network};
 
 pub(super) const CHECK: Check = Check {
     id: "network-option",
