@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
+use ulid::Ulid;
 
 /// Records that may wait for the writer.
 const QUEUE: usize = 4096;
@@ -115,6 +117,12 @@ impl Trail {
     pub fn append_now(&self, line: String) {
         let lost = self.queue.try_send(Job { line, written: None }).is_err();
         self.lost.fetch_add(u64::from(lost), Ordering::Relaxed);
+    }
+
+    /// Something that happened to the trail or to dockgate itself. Never waits.
+    pub fn event(&self, event: &'static str, detail: Value) {
+        let (id, time) = (Ulid::new(), jiff::Timestamp::now());
+        self.append_now(format!("{{\"id\":\"{id}\",\"stage\":\"event\",\"time\":\"{time}\",\"event\":\"{event}\",\"detail\":{detail}}}\n"));
     }
 
     /// Waits until everything that was handed over before is written.

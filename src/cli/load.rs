@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{self, Config, Loaded, Severity};
+use crate::config::{self, Config, Diagnostic, Loaded, Severity};
 use crate::policy::Policy;
 
 use super::say::{self, Failure, Paint};
@@ -42,8 +42,12 @@ pub fn bytes(path: &str) -> Result<Vec<u8>, Failure> {
 /// What cannot be read.
 pub fn load(path: &str) -> Result<(Loaded, String), Failure> {
     let text = text(path)?;
-    let name = if path == "-" { "standard input" } else { path };
-    Ok((config::load(name, &text), text))
+    Ok((config::load(named(path), &text), text))
+}
+
+/// How messages call it.
+fn named(path: &str) -> &str {
+    if path == "-" { "standard input" } else { path }
 }
 
 /// A configuration that can be used; what is to be said about it, down to `least`, is printed on standard error.
@@ -51,12 +55,43 @@ pub fn load(path: &str) -> Result<(Loaded, String), Failure> {
 /// # Errors
 /// What cannot be read, and errors in the file.
 pub fn usable(path: &str, least: Severity) -> Result<Config, Failure> {
-    let (loaded, text) = load(path)?;
-    for diagnostic in loaded.diagnostics.iter().filter(|diagnostic| diagnostic.level <= least) {
-        say::err(diagnostic.render(&text, Paint::stderr().is_on()));
+    let text = text(path)?;
+    read(path, &text, least).map_err(|unusable| unusable.failure)
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug)]
+pub struct Unusable {
+    /// For people, beside what was printed.
+    pub failure: Failure,
+    /// How many errors there are.
+    pub errors: usize,
+    /// The first one, with file, line and column where it has them.
+    pub first: String,
+}
+
+impl From<Failure> for Unusable {
+    fn from(failure: Failure) -> Self {
+        let first = failure.message().to_owned();
+        Self { failure, errors: 1, first }
     }
-    let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
-    let wrong = || Failure::refused(format!("`{path}` has {}", count(errors, "error")));
+}
+
+/// As [`usable`], of a text that was read before.
+///
+/// # Errors
+/// Errors in the text.
+pub fn read(path: &str, text: &str, least: Severity) -> Result<Config, Unusable> {
+    let loaded = config::load(named(path), text);
+    for diagnostic in loaded.diagnostics.iter().filter(|diagnostic| diagnostic.level <= least) {
+        say::err(diagnostic.render(text, Paint::stderr().is_on()));
+    }
+    let errors: Vec<&Diagnostic> = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).collect();
+    let wrong = || Unusable {
+        failure: Failure::refused(format!("`{path}` has {}", count(errors.len(), "error"))),
+        errors: errors.len(),
+        first: errors.first().map(|first| first.line()).unwrap_or_default(),
+    };
     let config = loaded.config.ok_or_else(wrong)?;
     let own = (path != "-").then(|| Path::new(path).to_path_buf());
     Ok(Config { path: own, ..config })

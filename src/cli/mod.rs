@@ -11,6 +11,7 @@ mod find;
 mod healthcheck;
 mod load;
 mod preset;
+mod reload;
 mod say;
 mod scan;
 mod serve;

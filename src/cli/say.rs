@@ -35,6 +35,11 @@ impl Failure {
         self
     }
 
+    /// What is wrong.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Prints it and returns its exit code.
     pub fn print(&self) -> u8 {
         let paint = Paint::stderr();

@@ -12,6 +12,7 @@ use crate::proxy::serve::Server;
 use crate::proxy::upstream::Address;
 
 use super::find::{self, NotFound};
+use super::reload::{self, Reloader};
 use super::say::{self, Failure, Paint};
 use super::{Outcome, around, load, stop};
 
@@ -19,7 +20,7 @@ use super::{Outcome, around, load, stop};
 const FIRST_PING: Duration = Duration::from_secs(3);
 
 /// Arguments.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, Default, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Read doors, policies and the rest from this file
@@ -50,33 +51,50 @@ Without --listen and a file, the door is unix:///run/dockgate/docker.sock, or el
 
 /// Serves until it is told to stop.
 pub fn run(args: &Args) -> Outcome {
-    let mut config = match &args.config {
+    let config = match &args.config {
         Some(file) => load::usable(file, Severity::Warning)?,
         None => config::defaults(),
     };
-    doors(args, &mut config)?;
+    let config = with_flags(args, config, default_door)?;
     let upstream = upstream(args, &config)?;
-    if let Some(file) = &args.audit {
-        config.audit.file = (file.as_os_str() != "-").then(|| std::path::absolute(file).unwrap_or_else(|_| file.clone()));
-    }
     stop::start_log("info");
-    super::runtime()?.block_on(serve(&config, upstream))
+    super::runtime()?.block_on(serve(args, &config, upstream))
 }
 
-async fn serve(config: &Config, upstream: Upstream) -> Outcome {
-    let stopped = stop::requested()?;
+async fn serve(args: &Args, config: &Config, upstream: Upstream) -> Outcome {
+    let (stopped, hang_ups) = (stop::requested()?, stop::hang_ups()?);
     let trail = trail(config.audit.file.as_deref())?;
-    let server = Server::bind(config, upstream.clone(), trail).map_err(|error| unbound(&error))?;
+    let server = Server::bind(config, upstream.clone(), trail.clone()).map_err(|error| unbound(&error))?;
     chosen(config, &server);
+    reload::loaded(&trail, server.doors());
+    let mut reloader = Reloader::new(args, config, server.policies(config), trail);
     if let Err(why) = answers(&upstream).await {
         say::warn(format_args!("the engine does not answer now: {why}"));
     }
-    server.run(stopped).await;
-    Ok(0)
+    tokio::select! {
+        () = server.run(stopped) => Ok(0),
+        never = reloader.follow(hang_ups) => match never {},
+    }
+}
+
+/// A file's configuration with what flags say over it; `door` names the door that holds where neither names any.
+///
+/// # Errors
+/// Flags that do not go together, with the file, or with their own form.
+pub fn with_flags(args: &Args, mut config: Config, door: impl Fn() -> Result<String, Failure>) -> Result<Config, Failure> {
+    doors(args, &mut config, door)?;
+    if let Some(url) = &args.upstream {
+        let wrong = |error: config::UrlError| Failure::usage(format!("--upstream: {}", error.message)).hint(error.hint);
+        config.upstream = Some(url.parse().map_err(wrong)?);
+    }
+    if let Some(file) = &args.audit {
+        config.audit.file = (file.as_os_str() != "-").then(|| std::path::absolute(file).unwrap_or_else(|_| file.clone()));
+    }
+    Ok(config)
 }
 
 /// The doors of flags, of the file, or the one that holds where neither names any.
-fn doors(args: &Args, config: &mut Config) -> Result<(), Failure> {
+fn doors(args: &Args, config: &mut Config, default: impl Fn() -> Result<String, Failure>) -> Result<(), Failure> {
     let name = args.policy.as_deref().unwrap_or(DEFAULT_POLICY);
     if args.listen.is_empty() && !config.doors.is_empty() {
         let useless = || {
@@ -87,7 +105,7 @@ fn doors(args: &Args, config: &mut Config) -> Result<(), Failure> {
     }
     let policy = load::policy(config, name)?;
     config.policies.insert(name.to_owned(), policy);
-    let listen = if args.listen.is_empty() { vec![default_door()?] } else { args.listen.clone() };
+    let listen = if args.listen.is_empty() { vec![default()?] } else { args.listen.clone() };
     let door = |url: &String| {
         Door::new(url, name, "--listen").map_err(|error| Failure::usage(format!("--listen: {}", error.message)).hint(error.hint))
     };
@@ -107,13 +125,9 @@ fn default_door() -> Result<String, Failure> {
 
 /// The engine of flags, of the file, or the first that is found.
 fn upstream(args: &Args, config: &Config) -> Result<Upstream, Failure> {
-    let (url, said_by) = match (&args.upstream, &config.upstream) {
-        (Some(url), _) => (
-            url.parse().map_err(|error: config::UrlError| Failure::usage(format!("--upstream: {}", error.message)).hint(error.hint))?,
-            "--upstream",
-        ),
-        (None, Some(url)) => (url.clone(), "the file"),
-        (None, None) => found(config)?,
+    let (url, said_by) = match &config.upstream {
+        Some(url) => (url.clone(), if args.upstream.is_some() { "--upstream" } else { "the file" }),
+        None => found(config)?,
     };
     if let Some(door) =
         config.doors.iter().find(|door| matches!((&door.listen, &url), (Listen::Unix(door), UpstreamUrl::Unix(engine)) if door == engine))

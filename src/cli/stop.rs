@@ -1,7 +1,8 @@
-//! Signals that end a command, and the operator's log.
-//! Knows nothing of what is being ended.
+//! Signals that end a command or have its configuration read again, and the operator's log.
+//! Knows nothing of what they are for.
 
 use std::future::Future;
+use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -14,9 +15,8 @@ use super::say::{self, Failure, Paint};
 /// # Errors
 /// When the handlers cannot be set.
 pub fn requested() -> Result<impl Future<Output = ()>, Failure> {
-    let cannot = |error: std::io::Error| Failure::usage(format!("cannot listen for signals: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot_listen)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_listen)?;
     Ok(async move {
         either(&mut terminate, &mut interrupt).await;
         tokio::spawn(async move {
@@ -25,6 +25,18 @@ pub fn requested() -> Result<impl Future<Output = ()>, Failure> {
             std::process::exit(i32::from(say::REFUSED));
         });
     })
+}
+
+/// SIGHUP, which would end the process where nobody listened for it.
+///
+/// # Errors
+/// When the handler cannot be set.
+pub fn hang_ups() -> Result<Signal, Failure> {
+    signal(SignalKind::hangup()).map_err(cannot_listen)
+}
+
+fn cannot_listen(error: io::Error) -> Failure {
+    Failure::usage(format!("cannot listen for signals: {error}"))
 }
 
 async fn either(terminate: &mut Signal, interrupt: &mut Signal) {

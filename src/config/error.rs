@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::digest;
 use super::tree::Span;
 
 /// How bad it is.
@@ -61,6 +62,11 @@ impl Diagnostic {
         self.level == Severity::Error
     }
 
+    /// Place and message on one line: `file:line:column: message`.
+    pub fn line(&self) -> String {
+        format!("{}:{}:{}: {}", self.source, self.line, self.column, self.message)
+    }
+
     /// The text for people: `file:line:column: error[code]: message`, the line, a caret, hint and notes.
     /// `text` is the file that the diagnostic came from. Ends with a newline.
     pub fn render(&self, text: &str, colour: bool) -> String {
@@ -88,6 +94,8 @@ impl Diagnostic {
 pub(super) struct Report<'t> {
     pub(super) source: Arc<str>,
     pub(super) text: &'t str,
+    /// The text's digest.
+    pub(super) digest: Arc<str>,
     found: Vec<Diagnostic>,
     /// The newest, to which a hint may still be added.
     open: Option<Diagnostic>,
@@ -95,7 +103,7 @@ pub(super) struct Report<'t> {
 
 impl<'t> Report<'t> {
     pub(super) fn new(source: &str, text: &'t str) -> Self {
-        Self { source: Arc::from(source), text, found: Vec::new(), open: None }
+        Self { source: Arc::from(source), text, digest: Arc::from(digest(text)), found: Vec::new(), open: None }
     }
 
     /// Adds an error; hint and notes may be set on what is returned.

@@ -57,6 +57,8 @@ fn whole(file: &Table<'_>, report: &mut Report<'_>) -> Config {
         limits: file.get("limits").and_then(|item| Some(limits::read(&item.table("`[limits]`", report)?, report))).unwrap_or_default(),
         protected: file.get("protected").and_then(|item| protected(&item, report)).unwrap_or_default(),
         path: None,
+        watched: Vec::new(),
+        digest: report.digest.as_ref().to_owned(),
     }
 }
 

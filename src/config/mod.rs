@@ -31,6 +31,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use crate::policy::Policy;
 
 pub use cidr::Cidr;
@@ -62,6 +64,10 @@ pub struct Config {
     pub protected: Vec<String>,
     /// The file that this came from, where there is one; `load` leaves it empty.
     pub path: Option<PathBuf>,
+    /// Other files that this depends on: a change of one of them is a change of the configuration.
+    pub watched: Vec<PathBuf>,
+    /// The digest of the text, as [`digest`] makes it; empty where there was none.
+    pub digest: String,
 }
 
 /// Where the trail goes.
@@ -85,6 +91,11 @@ impl Config {
     pub fn policy(&self, name: &str) -> Option<Arc<Policy>> {
         self.policies.get(name).cloned().or_else(|| preset(name))
     }
+}
+
+/// The SHA-256 of a configuration's text, in hexadecimal.
+pub fn digest(text: &str) -> String {
+    format!("{:x}", Sha256::digest(text))
 }
 
 /// What holds with no file at all: the policy `read-only`, and no doors.

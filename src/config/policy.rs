@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::policy::{Mode, Policy, Rule, RuleTable};
+use crate::policy::{Mode, Origin, Policy, Rule, RuleTable};
 
 use super::error::Report;
 use super::grants::{Grants, word};
@@ -155,7 +155,9 @@ impl Whole<'_> {
         let images = self.grants.images.as_ref().map(|given| given.span.clone()).filter(|_| self.draft.grants.images.is_some());
         let inject = self.draft.grants.inject.as_ref().map(|given| given.span.clone());
         let create = self.grants.build(report);
-        let policy = Policy { name: self.draft.name.clone(), mode: self.draft.mode, rules: table, create };
+        let origin = Origin { source: Arc::clone(&report.source), line: report.line(&self.draft.span) };
+        let (name, digest) = (self.draft.name.clone(), Arc::clone(&report.digest));
+        let policy = Policy { name, origin, digest, mode: self.draft.mode, rules: table, create };
         lint::allowlist(&policy, images.as_ref().unwrap_or(&self.draft.span), report);
         lint::injected(&policy, inject.as_ref().unwrap_or(&self.draft.span), report);
         Arc::new(policy)

@@ -79,7 +79,7 @@ fn read(preset: &Preset) -> Option<Draft> {
 }
 
 fn build(preset: &Preset) -> Option<Arc<Policy>> {
-    let mut report = Report::new(preset.name, preset.text);
+    let mut report = Report::new(&format!("preset {}", preset.name), preset.text);
     let policy = whole(draft(preset.name)?, &Drafts::new(), &mut report).build(&mut report);
     (!report.has_errors()).then_some(policy)
 }

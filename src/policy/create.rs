@@ -43,7 +43,7 @@ pub enum Targets {
 }
 
 /// The level and grants of a policy.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Create {
     /// The level.
     pub level: Level,
@@ -115,7 +115,7 @@ impl Create {
 }
 
 /// A command that may be executed, word by word; a final `**` takes any further words.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CommandPattern {
     words: Vec<Glob>,
     open: bool,
@@ -143,7 +143,7 @@ impl CommandPattern {
 }
 
 /// A host path that may be mounted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BindGrant {
     /// The canonical path.
     pub source: String,

@@ -45,6 +45,13 @@ impl Glob {
     }
 }
 
+impl PartialEq for Glob {
+    /// Two patterns that were compiled alike.
+    fn eq(&self, other: &Self) -> bool {
+        self.regex.as_str() == other.regex.as_str()
+    }
+}
+
 /// A regular expression that matches whole texts only, in linear time.
 ///
 /// # Errors

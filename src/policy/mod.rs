@@ -1,6 +1,8 @@
 //! Rules, levels, checks and verdicts: what a subject may do. Pure: no clock, no input or output, no logging.
 //! Knows nothing of sockets, files or configuration syntax.
 
+use std::sync::Arc;
+
 pub mod checks;
 pub mod create;
 mod examine;
@@ -33,10 +35,21 @@ pub use verdict::{Denial, Passed, Permit, Reason, Verdict};
 pub struct Policy {
     /// Its name in the configuration, or the preset's.
     pub name: String,
+    /// Where it is written.
+    pub origin: Origin,
+    /// The SHA-256 of the text that it is written in, in hexadecimal.
+    pub digest: Arc<str>,
     /// What happens to denials.
     pub mode: Mode,
     /// Which operations it allows and denies.
     pub rules: RuleTable,
     /// What it lets containers and services be.
     pub create: Create,
+}
+
+impl Policy {
+    /// True where both say the same under the same name, wherever it is written.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.name == other.name && self.mode == other.mode && self.rules == other.rules && self.create == other.create
+    }
 }

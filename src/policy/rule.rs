@@ -39,6 +39,13 @@ pub struct Rule {
     pub conditions: Vec<Condition>,
 }
 
+impl PartialEq for Rule {
+    /// Two rules that say the same, wherever they stand.
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text && self.operations == other.operations && self.conditions == other.conditions
+    }
+}
+
 /// A condition of a rule; all of a rule's conditions must hold.
 #[derive(Debug, Clone)]
 pub enum Condition {
@@ -50,20 +57,30 @@ pub enum Condition {
     Query(String, Regex),
 }
 
+impl PartialEq for Condition {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Id(own), Self::Id(other)) | (Self::Path(own), Self::Path(other)) => own.as_str() == other.as_str(),
+            (Self::Query(key, own), Self::Query(other_key, other)) => key == other_key && own.as_str() == other.as_str(),
+            (Self::Id(_) | Self::Path(_) | Self::Query(..), _) => false,
+        }
+    }
+}
+
 /// The rules of a policy by operation.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct RuleTable {
     slots: Vec<Slot>,
 }
 
 /// An unconditional rule decides alone, so only the first one is kept.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq)]
 struct Slot {
     deny: List,
     allow: List,
 }
 
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq)]
 struct List {
     always: Option<Arc<Rule>>,
     conditional: Vec<Arc<Rule>>,

@@ -23,7 +23,9 @@ fn rule(operations: &[Operation], conditions: Vec<Condition>) -> Rule {
 }
 
 fn policy(allow: Vec<Rule>, deny: Vec<Rule>) -> Policy {
-    Policy { name: "ci".to_owned(), mode: Mode::Enforce, rules: RuleTable::new(allow, deny), create: Create::default() }
+    let origin = Origin { source: Arc::from("test.toml"), line: 1 };
+    let rules = RuleTable::new(allow, deny);
+    Policy { name: "ci".to_owned(), origin, digest: Arc::from(""), mode: Mode::Enforce, rules, create: Create::default() }
 }
 
 fn everything() -> Policy {

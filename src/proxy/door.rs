@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
@@ -26,8 +27,7 @@ const OVERFLOW_UID: u32 = 65534;
 pub struct DoorState {
     /// The URL, as it stands in records.
     pub name: String,
-    /// The policy.
-    pub policy: Arc<Policy>,
+    policy: ArcSwap<Policy>,
     tcp: bool,
     hosts: Vec<String>,
     allow_from: Vec<Cidr>,
@@ -38,11 +38,21 @@ impl DoorState {
     pub fn new(door: &Door, policy: Arc<Policy>) -> Self {
         Self {
             name: door.listen.to_string(),
-            policy,
+            policy: ArcSwap::new(policy),
             tcp: matches!(door.listen, Listen::Tcp(_)),
             hosts: door.hosts.clone(),
             allow_from: door.allow_from.clone(),
         }
+    }
+
+    /// The policy that holds now. A request asks once, so that one policy decides about the whole of it.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
+    }
+
+    /// From now on this policy holds; requests that have begun keep theirs.
+    pub(super) fn swap(&self, policy: Arc<Policy>) {
+        self.policy.store(policy);
     }
 
     /// What a TCP door refuses whatever the policy: strange addresses, browsers, and names that DNS rebinding would bring.

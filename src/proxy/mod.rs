@@ -11,6 +11,7 @@ mod own;
 mod pipeline;
 pub mod refuse;
 mod relay;
+pub mod reload;
 pub mod serve;
 mod tunnel;
 pub mod upstream;

@@ -15,7 +15,7 @@ use crate::docker::action::{Body, Reading};
 use crate::docker::head::Framing;
 use crate::docker::operations::{Kind, Reply, Row};
 use crate::docker::{Action, Endpoint, Fault, FaultKind, Head, Method};
-use crate::policy::{Permit, Subject, Verdict, admits, judge};
+use crate::policy::{Permit, Policy, Subject, Verdict, admits, judge};
 
 use super::door::DoorState;
 use super::facts;
@@ -70,6 +70,7 @@ struct Client<R, W> {
 struct Call<'a> {
     gate: &'a Gate,
     door: &'a DoorState,
+    policy: &'a Policy,
     subject: &'a Subject,
     head: &'a Head,
 }
@@ -91,9 +92,10 @@ where
         };
         let Some(head) = next.transpose() else { return client.output.shutdown().await };
         client.output.next_request(matches!(&head, Ok(head) if head.method == Method::Head));
-        let mut record = Record::begin(&gate.trail, subject, &door.policy.name, door.policy.mode);
+        let policy = door.policy();
+        let mut record = Record::begin(&gate.trail, subject, &policy.name, policy.mode);
         let done = match &head {
-            Ok(head) => Call { gate, door, subject, head }.run(&mut client, &mut record).await,
+            Ok(head) => Call { gate, door, policy: &policy, subject, head }.run(&mut client, &mut record).await,
             Err(fault) => Err(Refusal::Fault(fault.clone())),
         };
         let keep_alive = head.as_ref().is_ok_and(|head| head.keep_alive);
@@ -115,19 +117,19 @@ impl Call<'_> {
         R: Half,
         W: AsyncWrite + Unpin,
     {
-        let Self { gate, door, subject, head } = self;
+        let Self { gate, door, policy, subject, head } = self;
         record.head(head);
         door.admits(subject, head)?;
         let endpoint = Endpoint::find(head)?;
         record.endpoint(&endpoint, head);
-        admits(&door.policy, &endpoint)?;
+        admits(policy, &endpoint)?;
         let body = self.inspected(&endpoint, client).await?;
         record.count_in(body.len() as u64);
         let action = Action::build(head, endpoint, &body)?;
         record.action(&action);
         let own = gate.own.get(&gate.upstream).await?;
-        let facts = facts::gather(&gate.upstream, &door.policy, &action, own).await?;
-        let permit = match judge(&door.policy, subject, action, &facts) {
+        let facts = facts::gather(&gate.upstream, policy, &action, own).await?;
+        let permit = match judge(policy, subject, action, &facts) {
             Verdict::Allow(permit) => permit,
             Verdict::Deny(denial) => return Err(denial.into()),
         };
@@ -167,7 +169,7 @@ impl Call<'_> {
             Body::None | Body::Json(_) => (None, None),
         };
         let would_deny = OnceLock::new();
-        let inspection = Inspection::of(permit, &self.door.policy, &would_deny)?;
+        let inspection = Inspection::of(permit, self.policy, &would_deny)?;
         if self.head.expects_continue && fill.is_some() {
             output.go_on().await.map_err(|_| Refusal::ClientGone)?;
         }

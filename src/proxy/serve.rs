@@ -19,6 +19,7 @@ use super::output::{Output, ReplyFraming, ReplyHead};
 use super::own::OwnSearch;
 use super::pipeline::{self, Gate};
 use super::refuse::Refusal;
+use super::reload::Policies;
 use super::upstream::{Address, Upstream};
 
 /// How long the accept loop waits when descriptors have run out.
@@ -63,6 +64,11 @@ impl Server {
         &self.doors
     }
 
+    /// The policies of the doors; `config` is what the doors were bound from.
+    pub fn policies(&self, config: &Config) -> Policies {
+        Policies::new(config, self.doors.iter().map(|door| Arc::clone(&door.state)).collect())
+    }
+
     /// Serves until `shutdown` resolves, then lets open requests finish for the drain time and closes the rest.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { gate, doors, stop, places, drain } = self;
@@ -84,6 +90,9 @@ impl Server {
             }
         }
         accepting.shutdown().await; // closes the doors and removes their sockets
+        while connections.try_join_next().is_some() {} // those that have ended are not open
+        gate.trail.event("drain", serde_json::json!({ "connections": connections.len() }));
+        tracing::info!(connections = connections.len(), "stopping: open requests may finish");
         stop.send_replace(true);
         let finished = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(drain, finished).await.is_err() {
@@ -131,7 +140,8 @@ async fn connection(gate: Arc<Gate>, door: Arc<DoorState>, accepted: Accepted, p
 
 /// One connection too many still gets an answer and a record.
 async fn overloaded<W: tokio::io::AsyncWrite + Unpin>(gate: &Gate, door: &DoorState, subject: &Subject, writer: W) {
-    let mut record = Record::begin(&gate.trail, subject, &door.policy.name, door.policy.mode);
+    let policy = door.policy();
+    let mut record = Record::begin(&gate.trail, subject, &policy.name, policy.mode);
     let refusal = Refusal::Overload;
     record.refused(refusal.code());
     record.status(refusal.status().as_u16());
@@ -157,7 +167,7 @@ fn protected(config: &Config, upstream: &Upstream) -> Vec<String> {
         Address::Unix(path) => Some(path.clone()),
         Address::Tcp(_) => None,
     };
-    let files = doors.chain(socket).chain(config.path.clone()).chain(config.audit.file.clone());
+    let files = doors.chain(socket).chain(config.path.clone()).chain(config.watched.iter().cloned()).chain(config.audit.file.clone());
     for path in files {
         let real = std::fs::canonicalize(&path).ok();
         let plain = std::path::absolute(&path).unwrap_or(path);

@@ -113,7 +113,8 @@ impl Gate {
         self.stop.send(()).unwrap();
         self.running.await.unwrap();
         let text = std::fs::read_to_string(self.folder.path().join("trail.jsonl")).unwrap();
-        serde_json::from_str(text.lines().last().unwrap()).unwrap()
+        let mut lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines.rfind(|line| line["stage"] != "event").unwrap()
     }
 }
 

@@ -21,5 +21,6 @@ mod go_routing;
 mod properties;
 mod readers;
 mod recorded;
+mod reload;
 mod streams;
 mod support;

@@ -26,11 +26,22 @@ pub struct Gate {
 impl Gate {
     /// Starts it and waits until it serves and has nothing of its own left to ask the upstream. `config` has everything but `[audit]`.
     pub fn start(folder: &Path, config: &str, doors: &[PathBuf]) -> Self {
-        let (trail, messages, file) = (folder.join("trail.jsonl"), folder.join("stderr.txt"), folder.join("dockgate.toml"));
-        std::fs::write(&file, format!("{config}\n[audit]\nfile = \"{}\"\n", trail.display())).unwrap();
+        Self::start_with(folder, config, &[], doors)
+    }
+
+    /// As [`Gate::start`], with flags over the file.
+    pub fn start_with(folder: &Path, config: &str, flags: &[&str], doors: &[PathBuf]) -> Self {
+        let file = folder.join("dockgate.toml");
+        std::fs::write(&file, with_trail(folder, config)).unwrap();
+        Self::spawn(folder, &[&["--config", file.to_str().unwrap()], flags].concat(), doors)
+    }
+
+    /// As [`Gate::start`], with nothing but flags.
+    pub fn spawn(folder: &Path, flags: &[&str], doors: &[PathBuf]) -> Self {
+        let (trail, messages) = (folder.join("trail.jsonl"), folder.join("stderr.txt"));
         let child = Command::new(env!("CARGO_BIN_EXE_dockgate"))
-            .args(["serve", "--config"])
-            .arg(&file)
+            .arg("serve")
+            .args(flags)
             .env_clear()
             .current_dir(folder)
             .stdin(Stdio::null())
@@ -57,10 +68,35 @@ impl Gate {
         std::fs::read_to_string(&self.messages).unwrap_or_default()
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Looks until there is something to see; another process writes it, so there is nothing to wait on.
+    pub fn until<T>(&self, awaited: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let start = Instant::now();
+        loop {
+            if let Some(seen) = look() {
+                return seen;
+            }
+            assert!(start.elapsed() < PATIENCE, "waited in vain: {awaited}\n{}", self.messages());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The first whole line of the trail that fits, as soon as it is there.
+    pub fn line(&self, awaited: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        self.until(awaited, || {
+            let text = std::fs::read_to_string(&self.trail).unwrap_or_default();
+            text.split_inclusive('\n').filter_map(|line| serde_json::from_str(line.strip_suffix('\n')?).ok()).find(&fits)
+        })
+    }
+
     /// Stops it as a service manager does, and returns its records by their ids, each with the last line of its call.
     pub fn stop(mut self) -> BTreeMap<String, Value> {
-        let killed = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status().unwrap();
-        assert!(killed.success());
+        self.signal("TERM");
         let start = Instant::now();
         let status: ExitStatus = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -74,6 +110,11 @@ impl Gate {
         let records = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         records.map(|record| (record["id"].as_str().unwrap().to_owned(), record)).collect()
     }
+}
+
+/// A configuration with its `[audit]`.
+pub fn with_trail(folder: &Path, config: &str) -> String {
+    format!("{config}\n[audit]\nfile = \"{}\"\n", folder.join("trail.jsonl").display())
 }
 
 impl Drop for Gate {

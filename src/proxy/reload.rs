@@ -1,0 +1,241 @@
+//! Swaps the policies of open doors for those of a configuration that was loaded anew: all of them, or none.
+//! Knows nothing of files and signals; what it cannot change it names.
+
+use std::sync::Arc;
+
+use crate::config::{Audit, Config, Door, Limits, UpstreamUrl};
+use crate::policy::Policy;
+
+use super::door::DoorState;
+
+/// The open doors, and what holds from start to stop.
+pub struct Policies {
+    open: Vec<Arc<DoorState>>,
+    doors: Vec<Door>,
+    upstream: Option<UpstreamUrl>,
+    audit: Audit,
+    limits: Limits,
+    protected: Vec<String>,
+}
+
+/// What a swap came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The names of policies that say something else now, each once.
+    pub policies: Vec<String>,
+    /// The doors that have a policy of another name now.
+    pub doors: Vec<Renamed>,
+    /// What the configuration says and only a restart brings about.
+    pub restart: Vec<String>,
+}
+
+/// A door that has a policy of another name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renamed {
+    /// Its URL.
+    pub door: String,
+    /// The policy that it had.
+    pub old: String,
+    /// The policy that it has.
+    pub new: String,
+}
+
+/// A door names a policy that does not exist: nothing was swapped.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("door `{door}` names the policy `{policy}`, which does not exist")]
+pub struct NoPolicy {
+    /// The door's URL.
+    pub door: String,
+    /// The name.
+    pub policy: String,
+}
+
+impl Policies {
+    /// The policies of these doors; `config` is what the doors were bound from.
+    pub(super) fn new(config: &Config, open: Vec<Arc<DoorState>>) -> Self {
+        let (upstream, audit, protected) = (config.upstream.clone(), config.audit.clone(), config.protected.clone());
+        Self { open, doors: config.doors.clone(), upstream, audit, limits: config.limits, protected }
+    }
+
+    /// From now on every door has the policy that the configuration gives it. Requests that have begun keep theirs.
+    ///
+    /// # Errors
+    /// Where a door would have none; then every door keeps its own.
+    pub fn swap(&self, config: &Config) -> Result<Changes, NoPolicy> {
+        let next: Vec<Arc<Policy>> = self.open.iter().map(|door| next(door, config)).collect::<Result<_, _>>()?;
+        let mut changes = Changes { restart: self.restart(config), ..Changes::default() };
+        for (door, next) in self.open.iter().zip(&next) {
+            changes.note(door, &door.policy(), next);
+        }
+        // nothing waits in between, so no request of this thread sees some doors changed and others not
+        for (door, next) in self.open.iter().zip(next) {
+            door.swap(next);
+        }
+        Ok(changes)
+    }
+
+    /// What differs from the start and stays as it is.
+    fn restart(&self, config: &Config) -> Vec<String> {
+        let mut restart = Vec::new();
+        for door in &self.doors {
+            match config.doors.iter().find(|known| known.listen == door.listen) {
+                None => restart.push(format!("door `{}` is still open", door.listen)),
+                Some(known) => restart.extend(differences(door, known)),
+            }
+        }
+        let unknown = config.doors.iter().filter(|door| !self.doors.iter().any(|known| known.listen == door.listen));
+        restart.extend(unknown.map(|door| format!("door `{}` is not open yet", door.listen)));
+        let tables = [
+            ("upstream", self.upstream != config.upstream),
+            ("audit", self.audit != config.audit),
+            ("limits", self.limits != config.limits),
+            ("protected", self.protected != config.protected),
+        ];
+        restart.extend(tables.iter().filter(|(_, differs)| *differs).map(|(name, _)| format!("`{name}` has changed")));
+        restart
+    }
+}
+
+/// The policy that a configuration gives a door. One that the file does not name any more is open until the restart: it follows
+/// the file's policy of its name, and keeps its own where there is none.
+fn next(door: &DoorState, config: &Config) -> Result<Arc<Policy>, NoPolicy> {
+    match config.doors.iter().find(|known| known.listen.to_string() == door.name) {
+        Some(known) => config.policy(&known.policy).ok_or_else(|| NoPolicy { door: door.name.clone(), policy: known.policy.clone() }),
+        None => {
+            let current = door.policy();
+            Ok(config.policies.get(&current.name).cloned().unwrap_or(current))
+        }
+    }
+}
+
+/// The keys of a door that differ, other than its policy.
+fn differences(started: &Door, known: &Door) -> Option<String> {
+    let keys = [
+        ("mode", started.mode != known.mode),
+        ("owner", started.owner != known.owner),
+        ("group", started.group != known.group),
+        ("allow-from", started.allow_from != known.allow_from),
+        ("hosts", started.hosts != known.hosts),
+    ];
+    let names: Vec<&str> = keys.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
+    (!names.is_empty()).then(|| format!("door `{}` has another {}", started.listen, names.join(", ")))
+}
+
+impl Changes {
+    /// True where everything is as it was.
+    pub fn is_empty(&self) -> bool {
+        self.policies.is_empty() && self.doors.is_empty() && self.restart.is_empty()
+    }
+
+    fn note(&mut self, door: &DoorState, old: &Policy, new: &Policy) {
+        if old.name != new.name {
+            self.doors.push(Renamed { door: door.name.clone(), old: old.name.clone(), new: new.name.clone() });
+        } else if !old.says_the_same(new) && !self.policies.contains(&new.name) {
+            self.policies.push(new.name.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    const DOORS: &str =
+        "[[door]]\nlisten = \"unix:///run/a/a.sock\"\npolicy = \"a\"\n[[door]]\nlisten = \"tcp://127.0.0.1:2375\"\npolicy = \"b\"\n";
+    const A: &str = "[policy.a]\nallow = [\"ContainerList\", { operation = \"ContainerInspect\", id = \"web-.*\" }]\n";
+    const B: &str = "[policy.b]\nextends = [\"read-only\"]\n[policy.b.create]\nimages = [\"docker.io/library/*\"]\n";
+
+    fn config(text: &str) -> Config {
+        let loaded = config::load("x.toml", &format!("version = 1\n{text}"));
+        loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics))
+    }
+
+    fn started(text: &str) -> Policies {
+        let config = config(text);
+        let open = config.doors.iter().map(|door| Arc::new(DoorState::new(door, config.policy(&door.policy).unwrap()))).collect();
+        Policies::new(&config, open)
+    }
+
+    fn names(policies: &Policies) -> Vec<String> {
+        policies.open.iter().map(|door| door.policy().name.clone()).collect()
+    }
+
+    #[test]
+    fn a_file_that_says_the_same_at_other_places_changes_nothing() {
+        let policies = started(&format!("{DOORS}{A}{B}"));
+        let moved = format!("\n\n# a comment\n{B}\n{A}\n{DOORS}");
+        let changes = policies.swap(&config(&moved)).unwrap();
+        assert!(changes.is_empty(), "{changes:?}");
+        assert_eq!(policies.open[0].policy().origin.line, 10, "the places are the new file's all the same");
+    }
+
+    #[test]
+    fn names_the_policies_whose_rules_conditions_or_grants_differ() {
+        for (old, new, name) in [
+            ("ContainerList", "ContainerTop", "a"),
+            ("web-.*", "web-[0-9]+", "a"),
+            ("allow", "deny", "a"),
+            ("library/*", "library/**", "b"),
+            ("read-only", "ping", "b"),
+            ("[policy.b.create]", "mode = \"warn\"\n[policy.b.create]", "b"),
+        ] {
+            let policies = started(&format!("{DOORS}{A}{B}"));
+            let text = format!("{A}{B}").replace(old, new);
+            let changes = policies.swap(&config(&format!("{DOORS}{text}"))).unwrap();
+            assert_eq!(changes, Changes { policies: vec![name.to_owned()], ..Changes::default() }, "{old} to {new}");
+        }
+    }
+
+    #[test]
+    fn a_door_may_take_another_policy() {
+        let policies = started(&format!("{DOORS}{A}{B}"));
+        let changes = policies.swap(&config(&format!("{DOORS}{A}{B}").replace("policy = \"a\"", "policy = \"b\""))).unwrap();
+        let renamed = Renamed { door: "unix:///run/a/a.sock".to_owned(), old: "a".to_owned(), new: "b".to_owned() };
+        assert_eq!(changes, Changes { doors: vec![renamed], ..Changes::default() });
+        assert_eq!(names(&policies), ["b", "b"]);
+    }
+
+    #[test]
+    fn says_what_needs_a_restart_as_long_as_it_does() {
+        let policies = started(&format!("{DOORS}{A}{B}"));
+        let text = "protected = [\"/srv/keys\"]\n[upstream]\nurl = \"unix:///run/other.sock\"\n[audit]\nfile = \"/var/log/other.jsonl\"\n\
+            [limits]\nconnections = 5\n[[door]]\nlisten = \"unix:///run/a/a.sock\"\nmode = \"0600\"\ngroup = 7\npolicy = \"a\"\n\
+            [[door]]\nlisten = \"tcp://127.0.0.1:2376\"\npolicy = \"b\"\n";
+        let changed = config(&format!("{text}{A}{B}"));
+        let expected = [
+            "door `unix:///run/a/a.sock` has another mode, group",
+            "door `tcp://127.0.0.1:2375` is still open",
+            "door `tcp://127.0.0.1:2376` is not open yet",
+            "`upstream` has changed",
+            "`audit` has changed",
+            "`limits` has changed",
+            "`protected` has changed",
+        ];
+        assert_eq!(policies.swap(&changed).unwrap().restart, expected);
+        assert_eq!(policies.swap(&changed).unwrap().restart, expected, "a second reload does not forget");
+        assert!(policies.swap(&config(&format!("{DOORS}{A}{B}"))).unwrap().is_empty(), "taken back");
+    }
+
+    #[test]
+    fn a_door_that_left_the_file_follows_its_policy_and_keeps_it_where_that_is_gone_too() {
+        let policies = started(&format!("{DOORS}{A}{B}"));
+        let one = "[[door]]\nlisten = \"tcp://127.0.0.1:2375\"\npolicy = \"b\"\n";
+        let changes = policies.swap(&config(&format!("{one}{}{B}", A.replace("ContainerList", "ContainerTop")))).unwrap();
+        assert_eq!((changes.policies, changes.restart.len()), (vec!["a".to_owned()], 1));
+        let before = policies.open[0].policy();
+        let changes = policies.swap(&config(&format!("{one}{B}"))).unwrap();
+        assert!(changes.policies.is_empty() && Arc::ptr_eq(&before, &policies.open[0].policy()));
+    }
+
+    #[test]
+    fn one_door_without_a_policy_leaves_all_doors_as_they_are() {
+        let policies = started(&format!("{DOORS}{A}{B}"));
+        let mut changed = config(&format!("{DOORS}{A}{B}").replace("ContainerList", "ContainerTop"));
+        changed.policies.remove("b");
+        let before = policies.open[0].policy();
+        let missing = NoPolicy { door: "tcp://127.0.0.1:2375".to_owned(), policy: "b".to_owned() };
+        assert_eq!(policies.swap(&changed), Err(missing));
+        assert!(Arc::ptr_eq(&before, &policies.open[0].policy()));
+    }
+}
