@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing belongs")]
 
 mod around;
+mod audit;
 mod check;
 mod demo;
 pub mod docs;
@@ -46,9 +47,11 @@ Examples:
   dockgate explain GET /containers/json      what would happen to a request, and why
   dockgate test policy.test.toml             policy tests
   dockgate scan --level restricted           what already runs, held against a level
+  dockgate audit verify audit.jsonl          whether a trail was changed
   dockgate demo                              a tour with an engine in memory
 
-Without a command, `dockgate` serves. Exit codes: 0 fine, 1 refused or errors found, 2 wrong usage or unreadable files.
+Without a command, `dockgate` serves. Exit codes: 0 fine, 1 refused or errors found, 2 wrong usage or unreadable files,
+3 a trail in which something is not finished (`audit verify`).
 DOCKGATE_LOG sets the operator's log (error, warn, info, debug); NO_COLOR turns colours off.";
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +70,8 @@ enum Command {
     Preset(preset::Args),
     /// Ask a running dockgate whether it answers
     Healthcheck(healthcheck::Args),
+    /// Verify and prove the audit trail
+    Audit(audit::Args),
     /// Show the gate at work in front of a small engine in memory
     Demo(demo::Args),
     /// Print reference pages
@@ -92,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Scan(args) => scan::run(&args),
         Command::Preset(args) => preset::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Docs(args) => docs::run(&args),
     };

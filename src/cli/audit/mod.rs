@@ -1,0 +1,78 @@
+//! `dockgate audit`: what can be done with a trail.
+//! Knows nothing of how a trail is written.
+
+mod prove;
+mod verify;
+
+use std::path::{Path, PathBuf};
+
+use crate::audit::checkpoint::PublicKey;
+use crate::audit::read::{self, Files, ReadError};
+use crate::audit::verify::Notes;
+
+use super::Outcome;
+use super::say::Failure;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Find out whether a trail was changed, and which calls have no end
+    Verify(verify::Args),
+    /// Prove one record to somebody without the trail, or check such a proof
+    Prove(prove::Args),
+}
+
+/// Runs the tool that the arguments name.
+pub fn run(args: &Args) -> Outcome {
+    match &args.command {
+        Command::Verify(args) => verify::run(args),
+        Command::Prove(args) => prove::run(args),
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        let failure = Self::usage(error.to_string());
+        match error {
+            ReadError::Empty(_) => failure.hint("a trail is `NAME.jsonl` with its rotated files `NAME.000001.jsonl`…"),
+            ReadError::Io { .. } | ReadError::Line { .. } => failure,
+        }
+    }
+}
+
+/// The trails that files and folders name.
+fn trails(paths: &[PathBuf]) -> Result<Vec<Files>, Failure> {
+    Ok(read::find(paths)?)
+}
+
+/// A public key from its file.
+fn key(path: &Path) -> Result<PublicKey, Failure> {
+    let text = super::load::text(&path.to_string_lossy())?;
+    text.parse().map_err(|error| Failure::usage(format!("`{}` is no key of a trail: {error}", path.display())))
+}
+
+/// The checkpoints of a file.
+fn notes(path: &Path, is_copy: bool) -> Result<Notes, Failure> {
+    let cannot = |error| Failure::usage(format!("cannot read `{}`: {error}", path.display()));
+    // what is not UTF-8 cannot be a checkpoint, and is told as such
+    let bytes = std::fs::read(path).map_err(cannot)?;
+    Ok(Notes::parse(path, &String::from_utf8_lossy(&bytes), is_copy))
+}
+
+/// The checkpoints beside a trail, if there are any.
+fn own_notes(files: &Files) -> Result<Notes, Failure> {
+    let path = files.beside("checkpoints");
+    if path.exists() { notes(&path, false) } else { Ok(Notes::default()) }
+}
+
+/// A moment as people write it: RFC 3339, or a day, which begins at midnight UTC.
+fn moment(text: &str) -> Result<jiff::Timestamp, String> {
+    let day = || format!("{text}T00:00:00Z").parse();
+    text.parse().or_else(|_| day()).map_err(|_| "a time is `2026-11-20` or `2026-11-20T08:00:00Z`".to_owned())
+}
