@@ -107,7 +107,7 @@ impl Walk<'_> {
                 Class::Refused if checks::empty_query(value) => {}
                 Class::Refused => self.find(Finding { reason: Reason::RefusedField, at: place }),
                 Class::Gated(gate) => {
-                    let reasons = checks::key(gate, key.name, value, self.create, action);
+                    let reasons = checks::key(gate, key.name, value, &self.context(), action);
                     let found = reasons.into_iter().map(|reason| Finding { reason, at: place.clone() }).collect();
                     self.settle(gate, place, found);
                 }

@@ -30,7 +30,7 @@ pub fn admits(policy: &Policy, endpoint: &Endpoint) -> Result<(), Denial> {
 
 /// Judges an action. Who asks decides which policy this is; within a policy all subjects are alike.
 pub fn judge(policy: &Policy, _subject: &Subject, mut action: Action, facts: &Facts) -> Verdict {
-    let injected = inject::apply(&policy.create, &mut action);
+    let injected = inject::apply(&policy.create, &mut action, facts);
     let operation = action.endpoint.operation;
     if let Some(denial) = absolute(policy, &action, facts) {
         return Verdict::Deny(denial);

@@ -1,6 +1,7 @@
 //! Rules, levels, checks and verdicts: what a subject may do. Pure: no clock, no input or output, no logging.
 //! Knows nothing of sockets, files or configuration syntax.
 
+pub mod approved;
 pub mod checks;
 pub mod create;
 mod examine;
@@ -16,6 +17,7 @@ pub mod verdict;
 #[cfg(test)]
 mod tests;
 
+pub use approved::{Approved, Scan, Severity};
 pub use checks::{Act, Check};
 pub use create::{BindAccess, BindGrant, CommandPattern, Create, Level, PortGrant, Targets};
 pub use examine::{Examination, Finding, examine_container};

@@ -56,6 +56,7 @@ fn facts(policy: &Policy, action: &Action, container: &Value, volume: &str, own:
             Need::Exec(_) => read(format!(r#"{{"ID":"e","ContainerID":"{ID}"}}"#).as_bytes()).unwrap(),
             Need::Volume(_) => read(volume.as_bytes()).unwrap(),
             Need::Network(_) | Need::Image(_) => read(format!(r#"{{"Id":"{ID}","Name":"front"}}"#).as_bytes()).unwrap(),
+            Need::HostPath(_) => Value::Null,
             Need::Info => read(br#"{"CgroupVersion":"2"}"#).unwrap(),
         };
         facts.insert(need, value);
@@ -301,4 +302,79 @@ fn levels_deny_what_they_demand_and_switches_win() {
     let permit = decide(&warned, action("POST", "/containers/create", body), &Facts::default()).unwrap();
     assert!(permit.warnings.iter().any(|warning| warning.reason == Reason::CapDropAll));
     assert!(permit.client_warnings()[0].contains("cap-drop-all (HostConfig.CapDrop)"));
+}
+
+#[test]
+fn a_symbolic_link_counts_as_the_path_that_it_leads_to() {
+    let grant = |source: &str, access| BindGrant { source: source.to_owned(), below: false, access };
+    let binds = vec![grant("/srv/data", BindAccess::ReadWrite), grant("/srv/other", BindAccess::ReadOnly)];
+    let policy = Policy { create: Create { binds, ..Create::default() }, ..everything() };
+    let mounted = |body: &str, real: Value| {
+        let action = action("POST", "/containers/create", body);
+        let mut facts = Facts::default();
+        let need = next_need(&policy, &action, &facts).unwrap();
+        assert_eq!(need, Need::HostPath("/srv/data".to_owned()));
+        facts.insert(need, real);
+        assert_eq!(next_need(&policy, &action, &facts), None);
+        decide(&policy, action, &facts).map(drop).map_err(|denial| denial.reason)
+    };
+    let bind = r#"{"Image":"a","HostConfig":{"Binds":["/srv//data/:/x"]}}"#;
+    let mount = r#"{"Image":"a","HostConfig":{"Mounts":[{"Type":"bind","Source":"/srv/data","Target":"/x"}]}}"#;
+    let read_only = r#"{"Image":"a","HostConfig":{"Binds":["/srv/data:/x:ro"]}}"#;
+    let text = |path: &str| Value::Text(path.to_owned());
+    for body in [bind, mount] {
+        assert_eq!(mounted(body, Value::Null), Ok(()), "dockgate sees no such path");
+        assert_eq!(mounted(body, text("/srv/data")), Ok(()));
+        assert_eq!(mounted(body, text("/etc")), Err(Reason::HostPath));
+        assert_eq!(mounted(body, text("/run")), Err(Reason::SocketMount));
+        assert_eq!(mounted(body, text("/srv/other")), Err(Reason::HostPath), "granted for reading only");
+    }
+    assert_eq!(mounted(read_only, text("/srv/other")), Ok(()));
+    let other = action("POST", "/containers/create", r#"{"Image":"a","HostConfig":{"Binds":["/srv/elsewhere:/x"]}}"#);
+    assert_eq!(next_need(&policy, &other, &Facts::default()), None, "nobody looks where nothing is granted");
+}
+
+#[test]
+fn pins_the_numeric_user_of_an_image_where_one_is_demanded() {
+    let policy = Policy { create: Create { require_non_root: true, ..Create::default() }, ..everything() };
+    let decided = |body: &str, user: &str| {
+        let action = action("POST", "/containers/create", body);
+        let mut facts = Facts::default();
+        while let Some(need) = next_need(&policy, &action, &facts) {
+            assert_eq!(need, Need::Image("web:1".to_owned()));
+            facts.insert(need, read(format!(r#"{{"Id":"sha256:{ID}","Config":{{"User":"{user}"}}}}"#).as_bytes()).unwrap());
+        }
+        decide(&policy, action, &facts).map_err(|denial| denial.reason)
+    };
+    let body = r#"{"Image":"web:1"}"#;
+    let permit = decided(body, "65532:65532").unwrap();
+    assert_eq!(permit.action().json().unwrap().encode(), r#"{"Image":"web:1","User":"65532:65532"}"#);
+    assert_eq!(permit.injected, ["User"]);
+    for user in ["", "0", "root", "app", "65532", "0:0", "65532:0"] {
+        assert_eq!(decided(body, user).map(drop), Err(Reason::NonRoot), "{user}");
+    }
+    assert_eq!(decided(r#"{"Image":"web:1","User":"0:0"}"#, "65532:65532").map(drop), Err(Reason::NonRoot), "the request wins");
+    let own = action("POST", "/containers/create", r#"{"Image":"web:1","User":"1000:1000"}"#);
+    assert_eq!(next_need(&policy, &own, &Facts::default()), None, "nobody asks where the request says it");
+    let baseline = everything();
+    assert_eq!(
+        next_need(&baseline, &action("POST", "/containers/create", body), &Facts::default()),
+        None,
+        "checks that only warn fetch nothing"
+    );
+}
+
+#[test]
+fn an_approved_image_is_one_whose_scan_is_recent_and_good_enough() {
+    let mut list = Approved::new(Some(3600), Some(Severity::Medium));
+    list.add(&format!("sha256:{ID}"), Scan { scanned: Some(10_000), severity: Severity::Medium });
+    let policy = Policy { create: Create { approved: Some(list), ..Create::default() }, ..everything() };
+    let decided = |image: &str, now: i64| {
+        let mut facts = Facts::default();
+        facts.now = now;
+        decide(&policy, action("POST", "/containers/create", &format!(r#"{{"Image":"{image}"}}"#)), &facts).map(drop).map_err(|d| d.reason)
+    };
+    assert_eq!(decided(&format!("web:1@sha256:{ID}"), 13_000), Ok(()));
+    assert_eq!(decided(&format!("web@sha256:{ID}"), 14_000), Err(Reason::Approved), "the scan is too old");
+    assert_eq!(decided("web:1", 13_000), Err(Reason::Approved));
 }

@@ -21,8 +21,8 @@ use crate::support::gate::Gate;
 use crate::support::{data, report};
 
 /// How many cases the file holds, and how many of them are denied.
-const CASES: usize = 505;
-const DENIED: usize = 372;
+const CASES: usize = 517;
+const DENIED: usize = 379;
 
 /// Fewer than this were not the whole of the tables: gated and refused fields, then query keys.
 const LEAST_FIELDS: usize = 200;
@@ -166,6 +166,7 @@ pub fn facts(policy: &Policy, action: &Action) -> Facts {
             }
             Need::Exec(_) => format!(r#"{{"ID":"abc","ContainerID":"{FULL_ID}"}}"#),
             Need::Network(name) | Need::Volume(name) | Need::Image(name) => format!(r#"{{"Name":"{name}","Driver":"local"}}"#),
+            Need::HostPath(_) => "null".to_owned(),
             Need::Info => r#"{"CgroupVersion":"2"}"#.to_owned(),
         };
         facts.insert(need, read(text.as_bytes()).unwrap());

@@ -186,11 +186,11 @@ fn walk(policy: &Policy, request: &Request, max_json: usize, out: &mut Explanati
         return Err(Fault::new(FaultKind::BodyTooLarge, ""));
     }
     let mut action = Action::build(&head, endpoint, body)?;
-    out.injected = inject::apply(&policy.create, &mut action);
+    let facts = assumed(policy, &action, &mut out.depends);
+    out.injected = inject::apply(&policy.create, &mut action, &facts);
     out.dropped.clone_from(&action.dropped);
     out.body = action.json().cloned();
     out.query = action.query.iter().map(|(key, value)| (key.name, value.clone())).collect();
-    let facts = assumed(policy, &action, &mut out.depends);
     let (denials, examined) = crate::policy::judge::explain(policy, &action, &facts);
     out.denials = denials;
     let warning = |reason: Reason, at: &str| Denial { reason, at: at.to_owned(), policy: policy.name.clone(), rule: None, absolute: false };
@@ -260,6 +260,7 @@ fn head(request: &Request) -> Result<Head, Fault> {
 /// Harmless objects that are called as the request calls them stand for what the engine would be asked; each is named.
 fn assumed(policy: &Policy, action: &Action, depends: &mut Vec<String>) -> Facts {
     let mut facts = Facts::default();
+    facts.now = jiff::Timestamp::now().as_second();
     while let Some(need) = next_need(policy, action, &facts) {
         let (note, value) = assumption(&need);
         depends.push(note);
@@ -287,9 +288,11 @@ fn assumption(need: &Need) -> (String, Value) {
             format!("volume `{name}` as the engine knows it"),
             Value::Object(vec![("Name".into(), text(name)), ("Driver".into(), text("local"))]),
         ),
-        Need::Image(name) => {
-            (format!("image `{name}` as the engine knows it"), Value::Object(vec![("RepoTags".into(), Value::List(vec![text(name)]))]))
-        }
+        Need::Image(name) => (
+            format!("image `{name}` as the engine knows it (no USER is assumed)"),
+            Value::Object(vec![("RepoTags".into(), Value::List(vec![text(name)]))]),
+        ),
+        Need::HostPath(path) => (format!("host path `{path}` leads through no symbolic link"), Value::Null),
         Need::Info => {
             ("the engine's control groups (version 2 is assumed)".to_owned(), Value::Object(vec![("CgroupVersion".into(), text("2"))]))
         }
