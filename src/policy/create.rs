@@ -138,6 +138,11 @@ impl CommandPattern {
         Ok(Self { words: words.into_iter().map(Glob::new).collect::<Result<_, _>>()?, open })
     }
 
+    /// A command that fits.
+    pub fn example(&self) -> Vec<String> {
+        self.words.iter().map(|word| word.as_str().replace('*', "x")).collect()
+    }
+
     /// True where every word fits.
     pub fn matches(&self, command: &[&str]) -> bool {
         let enough = command.len() == self.words.len() || (self.open && command.len() > self.words.len());

@@ -53,7 +53,13 @@ fn facts(policy: &Policy, action: &Action, container: &Value, volume: &str, own:
     while let Some(need) = next_need(policy, action, &facts) {
         let value = match &need {
             Need::Container(_) => container.clone(),
-            Need::Exec(_) => read(format!(r#"{{"ID":"e","ContainerID":"{ID}"}}"#).as_bytes()).unwrap(),
+            Need::Exec(_) => read(
+                format!(
+                    r#"{{"ID":"e","ContainerID":"{ID}","ProcessConfig":{{"privileged":false,"user":"","entrypoint":"id","arguments":[]}}}}"#
+                )
+                .as_bytes(),
+            )
+            .unwrap(),
             Need::Volume(_) => read(volume.as_bytes()).unwrap(),
             Need::Network(_) | Need::Image(_) => read(format!(r#"{{"Id":"{ID}","Name":"front"}}"#).as_bytes()).unwrap(),
             Need::HostPath(_) => Value::Null,
@@ -377,4 +383,64 @@ fn an_approved_image_is_one_whose_scan_is_recent_and_good_enough() {
     assert_eq!(decided(&format!("web:1@sha256:{ID}"), 13_000), Ok(()));
     assert_eq!(decided(&format!("web@sha256:{ID}"), 14_000), Err(Reason::Approved), "the scan is too old");
     assert_eq!(decided("web:1", 13_000), Err(Reason::Approved));
+}
+
+#[test]
+fn an_exec_is_judged_again_when_it_starts_by_what_the_engine_says_of_it() {
+    let glob = |text: &str| Glob::new(text).unwrap();
+    let create =
+        Create { exec_commands: vec![CommandPattern::new("ls **").unwrap()], exec_users: vec![glob("1000:1000")], ..Create::default() };
+    let policy = Policy { create, ..everything() };
+    let start = |process: &str, container_user: &str| {
+        let action = action("POST", "/exec/e/start", "{}");
+        let mut facts = Facts::default();
+        while let Some(need) = next_need(&policy, &action, &facts) {
+            let text = match &need {
+                Need::Exec(_) => format!(r#"{{"ID":"e","ContainerID":"{ID}","ProcessConfig":{process}}}"#),
+                Need::Container(_) => {
+                    format!(r#"{{"Id":"{ID}","Name":"/a","Config":{{"User":"{container_user}"}},"HostConfig":{{}},"Mounts":[]}}"#)
+                }
+                Need::Network(_) | Need::Volume(_) | Need::Image(_) | Need::HostPath(_) => unreachable!("{need:?}"),
+                Need::Info => r#"{"CgroupVersion":"2"}"#.to_owned(),
+            };
+            facts.insert(need, read(text.as_bytes()).unwrap());
+        }
+        decide(&policy, action, &facts).map(drop).map_err(|denial| (denial.reason, denial.at))
+    };
+    let granted = r#"{"entrypoint":"ls","arguments":["-l"],"user":"1000:1000","privileged":false}"#;
+    assert_eq!(start(granted, "root"), Ok(()));
+    assert_eq!(start(r#"{"entrypoint":"ls","arguments":[],"user":""}"#, "1000:1000"), Ok(()), "as its container");
+    let denied = |process: &str| start(process, "").unwrap_err();
+    assert_eq!(denied(r#"{"entrypoint":"sh","arguments":["-c","id"],"user":"1000:1000"}"#), (Reason::ExecCommand, "exec Cmd".into()));
+    assert_eq!(denied(r#"{"entrypoint":"ls","arguments":[],"user":"root"}"#), (Reason::User, "exec User".into()));
+    assert_eq!(denied(r#"{"entrypoint":"ls","arguments":[],"user":""}"#), (Reason::User, "exec User".into()));
+    assert_eq!(denied(r#"{"entrypoint":"ls","user":"1000:1000","privileged":true}"#), (Reason::Privileged, "exec Privileged".into()));
+    assert_eq!(denied("null"), (Reason::FactMissing, "exec".into()));
+}
+
+#[test]
+fn an_exec_without_a_user_is_held_to_the_granted_users_by_its_container() {
+    let policy = Policy { create: Create { exec_users: vec![Glob::new("postgres").unwrap()], ..Create::default() }, ..everything() };
+    let exec = |user: &str| {
+        let action = action("POST", "/containers/web/exec", r#"{"Cmd":["id"],"User":""}"#);
+        let container =
+            read(format!(r#"{{"Id":"{ID}","Name":"/web","Config":{{"User":"{user}"}},"HostConfig":{{}},"Mounts":[]}}"#).as_bytes())
+                .unwrap();
+        let facts = facts(&policy, &action, &container, "{}", Own::default());
+        decide(&policy, action, &facts).map(drop).map_err(|denial| denial.reason)
+    };
+    assert_eq!(exec("postgres"), Ok(()));
+    assert_eq!(exec(""), Err(Reason::User));
+}
+
+#[test]
+fn what_is_pushed_must_be_granted_too() {
+    let policy =
+        Policy { create: Create { images: Some(vec![Glob::new("example.com/ci/*").unwrap()]), ..Create::default() }, ..everything() };
+    let push = |image: &str| {
+        let action = action("POST", &format!("/images/{image}/push"), "");
+        decide(&policy, action, &Facts::default()).map(drop).map_err(|denial| denial.reason)
+    };
+    assert_eq!(push("example.com/ci/web"), Ok(()));
+    assert_eq!(push("other.example/exfiltrated/web"), Err(Reason::Image));
 }

@@ -164,7 +164,9 @@ pub fn facts(policy: &Policy, action: &Action) -> Facts {
                 let config = r#"{"User":"1000:1000","Image":"alpine:3.20"}"#;
                 format!(r#"{{"Id":"{FULL_ID}","Name":"/web","Config":{config},"HostConfig":{{"NetworkMode":"bridge"}},"Mounts":[]}}"#)
             }
-            Need::Exec(_) => format!(r#"{{"ID":"abc","ContainerID":"{FULL_ID}"}}"#),
+            Need::Exec(_) => {
+                format!(r#"{{"ID":"abc","ContainerID":"{FULL_ID}","ProcessConfig":{{"privileged":false,"entrypoint":"id"}}}}"#)
+            }
             Need::Network(name) | Need::Volume(name) | Need::Image(name) => format!(r#"{{"Name":"{name}","Driver":"local"}}"#),
             Need::HostPath(_) => "null".to_owned(),
             Need::Info => r#"{"CgroupVersion":"2"}"#.to_owned(),

@@ -35,6 +35,11 @@ pub(super) fn reasons(create: &Create, text: &str, tag: Option<&str>, now: i64) 
     refused.into_iter().chain(digest).chain(approved).chain(latest).collect()
 }
 
+/// True for an image, as a client names it, whose repository is granted; where none are named, for any.
+pub fn granted_name(create: &Create, text: &str) -> bool {
+    text.parse::<ImageName>().is_ok_and(|name| granted(create, &name))
+}
+
 /// By its completed repository. Ids say nothing about where an image came from, and text of hex digits could be
 /// the start of one, so neither passes where repositories are granted.
 fn granted(create: &Create, name: &ImageName) -> bool {

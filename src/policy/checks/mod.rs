@@ -79,7 +79,7 @@ mod volumes_from;
 mod working_dir;
 
 use crate::docker::decode::Place;
-use crate::docker::schema::Schema;
+use crate::docker::schema::{CONTAINER_UPDATE, EXEC_CREATE, Schema};
 use crate::docker::{Action, Gate, Value};
 
 use super::examine::{Context, Finding};
@@ -87,6 +87,7 @@ use super::verdict::Reason;
 
 pub use demands::demands;
 pub use host_path::granted_sources;
+pub use image::granted_name as granted_image;
 pub use non_root::image_user;
 pub use own::reaches_self;
 
@@ -260,14 +261,14 @@ pub fn key(gate: Gate, key: &str, value: &str, context: &Context<'_>, action: &A
 }
 
 /// What a body must have or must not be as a whole, beside its fields.
-pub fn body(schema: &'static Schema, context: &Context<'_>, value: &Value, out: &mut Vec<Finding>) {
-    match schema.name {
-        "ExecCreate" => {
-            exec_command::body(context, value, out);
-            non_root::exec(value, out);
-        }
-        "ContainerUpdate" => limit_lifted::update(value, out),
-        _ => {}
+/// `target_user` is the user of the container that an exec runs in, where it is known.
+pub fn body(schema: &'static Schema, context: &Context<'_>, value: &Value, target_user: Option<&str>, out: &mut Vec<Finding>) {
+    if std::ptr::eq(schema, &EXEC_CREATE) {
+        exec_command::body(context, value, out);
+        non_root::exec(value, out);
+        user::exec(context, value, target_user, out);
+    } else if std::ptr::eq(schema, &CONTAINER_UPDATE) {
+        limit_lifted::update(value, out);
     }
 }
 
