@@ -4,6 +4,7 @@ import base64
 import json
 import pathlib
 import re
+import tarfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 CASES = json.loads((HERE.parent / "tests/corpus/requests.json").read_text())
@@ -92,8 +93,20 @@ def quoted(word):
     return '"' + "".join(chr(b) if 32 <= b < 127 and b not in b'"\\' else f"\\x{b:02x}" for b in word.encode()) + '"'
 
 
+def kept():
+    """What earlier runs found, as small as it covers the same: fuzz/seeds/TARGET.tar.gz."""
+    for archive in sorted((HERE / "seeds").glob("*.tar.gz")):
+        target = archive.name.removesuffix(".tar.gz")
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                yield target, member.name, tar.extractfile(member).read()
+
+
 def main():
     count = {}
+    for target, name, data in kept():
+        (OUT / target).mkdir(parents=True, exist_ok=True)
+        (OUT / target / name).write_bytes(data)
     for target, name, data in seeds():
         folder = OUT / target
         folder.mkdir(parents=True, exist_ok=True)

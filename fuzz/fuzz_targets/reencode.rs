@@ -1,18 +1,18 @@
-//! Arbitrary bytes as bodies of creates: what is judged is what is written, and the engine cannot read it as anything else.
+//! Arbitrary bytes as every body that has a schema: what is judged is what is written, and the engine cannot read it as anything else.
 //! Knows nothing of policies.
 #![no_main]
 
 use dockgate::docker::decode::typed;
 use dockgate::docker::json::{self, Value};
 use dockgate::docker::schema::{Schema, Type};
-use dockgate::docker::{Operation, Value as Json};
+use dockgate::docker::Value as Json;
+use dockgate::docker::operations::TABLE;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {
     let Ok(input) = json::read(text) else { return };
-    for operation in [Operation::ContainerCreate, Operation::ContainerExec, Operation::NetworkCreate, Operation::VolumeCreate] {
-        let row = operation.row();
-        let schema = row.body.schema().expect("a create has a schema");
+    for row in TABLE.iter().map(|operation| operation.row()) {
+        let Some(schema) = row.body.object() else { continue };
         let keys: Vec<&str> = row.query.iter().map(|key| key.name).collect();
         let Ok(once) = typed(schema, input.clone(), &keys) else { continue };
         conforms(&Type::Object(schema), &once.value);
@@ -35,6 +35,11 @@ fn conforms(ty: &Type, value: &Value) {
         (Type::Int(low, high), Value::Number(digits)) => {
             let number: i128 = digits.parse().expect("an integer literal");
             assert!((*low..=*high).contains(&number), "{digits}");
+        }
+        (Type::Float, Value::Number(digits)) => assert!(digits.parse::<f32>().is_ok_and(f32::is_finite), "{digits}"),
+        (Type::Array(of, length), Value::List(items)) => {
+            assert_eq!(items.len(), *length);
+            items.iter().for_each(|item| conforms(of, item));
         }
         (Type::StrSlice, Value::List(items)) => items.iter().for_each(|item| assert!(matches!(item, Value::Text(_)))),
         (Type::List(of), Value::List(items)) => {
@@ -79,7 +84,7 @@ fn equal(ty: &Type, input: &Value, output: &Value, lost: &mut Vec<String>) {
     match (ty, input, output) {
         (Type::StrSlice, Value::Text(_), Value::List(items)) => assert_eq!(std::slice::from_ref(input), items.as_slice()),
         (Type::Object(schema), Value::Object(_), Value::Object(_)) => keeps(schema, input, output, lost),
-        (Type::List(of), Value::List(input), Value::List(output)) => {
+        (Type::List(of) | Type::Array(of, _), Value::List(input), Value::List(output)) => {
             assert_eq!(input.len(), output.len());
             input.iter().zip(output).for_each(|(input, output)| equal(of, input, output, lost));
         }

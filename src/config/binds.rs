@@ -46,8 +46,9 @@ fn bind(item: &Item<'_>, report: &mut Report<'_>, strict: &mut Vec<Diagnostic>) 
 
 fn access(item: &Item<'_>, report: &mut Report<'_>) -> Option<BindAccess> {
     match item.text(report)? {
+        "rro" => Some(BindAccess::RecursiveReadOnly),
         "ro" => Some(BindAccess::ReadOnly),
         "rw" => Some(BindAccess::ReadWrite),
-        other => word(item, "bind mode", other, &["ro", "rw"], report),
+        other => word(item, "bind mode", other, &["rro", "ro", "rw"], report),
     }
 }

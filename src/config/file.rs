@@ -162,7 +162,7 @@ fn protected(item: &Item<'_>, report: &mut Report<'_>) -> Option<Vec<String>> {
     Some(item.list(report)?.iter().filter_map(|item| path(item, report)).collect())
 }
 
-fn path(item: &Item<'_>, report: &mut Report<'_>) -> Option<String> {
+pub(super) fn path(item: &Item<'_>, report: &mut Report<'_>) -> Option<String> {
     let text = item.text(report)?;
     if !canonical(text) || text == "/" {
         let hint = if text == "-" {

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::policy::{Act, BindGrant, CommandPattern, Create, Glob, Inject, Level, PortGrant, Reason, Targets};
+use crate::policy::{Act, Approved, BindGrant, CommandPattern, Create, Glob, Inject, Level, PortGrant, Reason, Targets};
 
+use super::approved;
 use super::binds;
 use super::checks;
 use super::error::{Diagnostic, Report};
@@ -49,6 +50,7 @@ grants! {
     inject: Inject,
     images: Vec<Glob>,
     require_digest: bool,
+    approved: Approved,
     require_non_root: bool,
     binds: Vec<BindGrant>,
     volumes: Vec<Glob>,
@@ -84,6 +86,7 @@ pub(super) const KEYS: &[&str] = &[
     "inject",
     "images",
     "require-digest",
+    "approved",
     "require-non-root",
     "binds",
     "volumes",
@@ -114,6 +117,7 @@ impl Grants {
             inject: given(table, "inject", report, inject::read),
             images: each(table, "images", report, values::image),
             require_digest: given(table, "require-digest", report, |item, report, _| item.flag(report)),
+            approved: given(table, "approved", report, approved::read),
             require_non_root: given(table, "require-non-root", report, |item, report, _| item.flag(report)),
             binds: given(table, "binds", report, binds::read),
             volumes: each(table, "volumes", report, values::volume),
@@ -140,6 +144,7 @@ impl Grants {
         let demands = [
             ("images", self.images.is_some()),
             ("require-digest", value(&self.require_digest)),
+            ("approved", self.approved.is_some()),
             ("require-non-root", value(&self.require_non_root)),
             ("env", self.deny_env.is_some()),
             ("labels", self.deny_labels.is_some()),
@@ -165,6 +170,7 @@ impl Grants {
             inject: value(&self.inject),
             images: self.images.map(|given| given.value),
             require_digest: value(&self.require_digest),
+            approved: self.approved.map(|given| given.value),
             require_non_root: value(&self.require_non_root),
             binds: value(&self.binds),
             volumes: value(&self.volumes),

@@ -1,6 +1,7 @@
 //! TOML as written → valid values, and the only wording of configuration errors.
 //! Knows nothing of sockets, the audit trail or the command line.
 
+mod approved;
 mod binds;
 mod checks;
 mod cidr;

@@ -68,13 +68,15 @@ pub fn typed_list(list: &'static Field, value: Value) -> Result<Typed, Fault> {
 /// Folds a key as Go's decoder does: ASCII case, U+017F as `s`, U+212A as `k`; nothing else folds to ASCII
 /// (encoding/json `foldName`).
 pub fn fold(key: &str) -> String {
-    key.chars()
-        .map(|c| match c {
-            '\u{17f}' => 's',
-            '\u{212a}' => 'k',
-            other => other.to_ascii_lowercase(),
-        })
-        .collect()
+    key.chars().map(fold_char).collect()
+}
+
+fn fold_char(c: char) -> char {
+    match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    }
 }
 
 struct Decoder<'a> {
@@ -84,11 +86,11 @@ struct Decoder<'a> {
 
 impl Decoder<'_> {
     fn object(&mut self, schema: &'static Schema, members: Object, place: &Place<'_>) -> Result<Object, Fault> {
-        refuse_duplicates(&members, place, fold)?;
+        let fields = fields(schema, &members, place)?;
         let mut out = Vec::with_capacity(members.len());
-        for (key, value) in members {
+        for ((key, value), field) in members.into_iter().zip(fields) {
             let here = Place::Key(place, &key);
-            match known(schema, &key) {
+            match field {
                 Some(field) => out.push((Cow::Borrowed(field.name), self.value(&field.ty, value, &Place::Key(place, field.name))?)),
                 None if value.is_empty() || self.tolerated(schema, &key, place) => self.dropped.push(here.to_string()),
                 None => return Err(Fault::new(FaultKind::UnknownField, here.to_string())),
@@ -142,7 +144,9 @@ impl Decoder<'_> {
 
     /// Keys of a map are data: only exact duplicates collide (Go does not fold them).
     fn map(&mut self, of: &'static Type, members: Object, place: &Place<'_>) -> Result<Value, Fault> {
-        refuse_duplicates(&members, place, str::to_owned)?;
+        let mut keys: Vec<&str> = members.iter().map(|(key, _)| key.as_ref()).collect();
+        keys.sort_unstable();
+        refuse_twins(&keys, place, |a, b| a == b)?;
         let member = |(key, value): (Cow<'static, str>, Value)| {
             let value = self.value(of, value, &Place::Key(place, &key))?;
             Ok((key, value))
@@ -151,21 +155,46 @@ impl Decoder<'_> {
     }
 }
 
-fn known(schema: &'static Schema, key: &str) -> Option<&'static Field> {
-    let exact = schema.fields.iter().find(|field| field.name == key);
-    exact.or_else(|| {
-        let folded = fold(key);
-        schema.fields.iter().find(|field| fold(field.name) == folded)
-    })
+/// The field of every member, where it is known; two members that fold to one key are refused, known or not.
+fn fields(schema: &'static Schema, members: &Object, place: &Place<'_>) -> Result<Vec<Option<&'static Field>>, Fault> {
+    let mut found = Vec::with_capacity(members.len());
+    let mut unknown = Vec::new();
+    let (mut seen, mut next) = (0_u128, 0);
+    for (key, _) in members {
+        let at = schema.position(key, next).or_else(|| schema.fields.iter().position(|field| folds_alike(field.name, key)));
+        match at {
+            Some(at) => {
+                let bit = u32::try_from(at).ok().and_then(|at| 1_u128.checked_shl(at));
+                // no table has more fields than bits, which a test holds; none beyond would pass
+                if bit.is_none_or(|bit| seen & bit != 0) {
+                    return Err(duplicate(place, key));
+                }
+                seen |= bit.unwrap_or(0);
+                next = at + 1;
+            }
+            None => unknown.push(key.as_ref()),
+        }
+        found.push(at.and_then(|at| schema.fields.get(at)));
+    }
+    unknown.sort_by_cached_key(|key| fold(key));
+    refuse_twins(&unknown, place, folds_alike)?;
+    Ok(found)
 }
 
-fn refuse_duplicates(members: &Object, place: &Place<'_>, normal: fn(&str) -> String) -> Result<(), Fault> {
-    let mut keys: Vec<(String, &str)> = members.iter().map(|(key, _)| (normal(key), key.as_ref())).collect();
-    keys.sort();
-    match keys.iter().zip(keys.iter().skip(1)).find(|(a, b)| a.0 == b.0) {
-        Some((_, (_, key))) => Err(Fault::new(FaultKind::DuplicateKey, Place::Key(place, key).to_string())),
+/// Keys in an order that puts equal ones side by side.
+fn refuse_twins(keys: &[&str], place: &Place<'_>, equal: fn(&str, &str) -> bool) -> Result<(), Fault> {
+    match keys.iter().zip(keys.iter().skip(1)).find(|(a, b)| equal(a, b)) {
+        Some((_, key)) => Err(duplicate(place, key)),
         None => Ok(()),
     }
+}
+
+fn duplicate(place: &Place<'_>, key: &str) -> Fault {
+    Fault::new(FaultKind::DuplicateKey, Place::Key(place, key).to_string())
+}
+
+fn folds_alike(a: &str, b: &str) -> bool {
+    a.chars().map(fold_char).eq(b.chars().map(fold_char))
 }
 
 /// An integer literal within bounds: Go refuses fractions, exponents and overflow for integer fields.

@@ -146,20 +146,34 @@ fn separate(at: usize, out: &mut String) {
 /// Escapes what RFC 8259 §7 asks for, and U+2028/2029 as Go's encoder does.
 fn write_text(text: &str, out: &mut String) {
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\0'..='\x1f' | '\x7f' | '\u{2028}' | '\u{2029}' => {
-                let _infallible = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            other => out.push(other),
-        }
+    let mut rest = text;
+    while let Some((plain, special)) = rest.bytes().position(escapes).and_then(|at| rest.split_at_checked(at)) {
+        out.push_str(plain);
+        let mut chars = special.chars();
+        chars.next().into_iter().for_each(|c| write_char(c, out));
+        rest = chars.as_str();
     }
+    out.push_str(rest);
     out.push('"');
+}
+
+/// True for the first byte of a character that may have to be escaped; 0xE2 begins U+2028 and U+2029.
+fn escapes(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..=0x1f | 0x7f | 0xe2)
+}
+
+fn write_char(c: char, out: &mut String) {
+    match c {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\0'..='\x1f' | '\x7f' | '\u{2028}' | '\u{2029}' => {
+            let _infallible = write!(out, "\\u{:04x}", u32::from(c));
+        }
+        other => out.push(other),
+    }
 }
 
 /// Reads exactly one value with white space around it, in strict UTF-8.
@@ -197,7 +211,8 @@ type Read<T> = Result<T, FaultKind>;
 
 impl Reader<'_> {
     fn blank(&mut self) {
-        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        let length = self.rest.bytes().take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')).count();
+        self.rest = self.rest.get(length..).unwrap_or_default();
     }
 
     fn peek(&self) -> Option<u8> {
@@ -295,7 +310,8 @@ impl Reader<'_> {
     }
 
     fn digits(&mut self) -> Read<()> {
-        let rest = self.rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        let length = self.rest.bytes().take_while(u8::is_ascii_digit).count();
+        let rest = self.rest.get(length..).unwrap_or_default();
         let some = rest.len() < self.rest.len();
         self.rest = rest;
         if some { Ok(()) } else { Err(FaultKind::BadJson) }
@@ -305,16 +321,14 @@ impl Reader<'_> {
         self.take("\"")?;
         let mut out = String::new();
         loop {
-            let plain = self.rest.find(['"', '\\']).ok_or(FaultKind::BadJson)?;
+            let plain = self.rest.bytes().position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f)).ok_or(FaultKind::BadJson)?;
             let (run, rest) = self.rest.split_at_checked(plain).ok_or(FaultKind::BadJson)?;
-            if run.bytes().any(|b| b < 0x20) {
-                return Err(FaultKind::BadJson);
-            }
             out.push_str(run);
             self.rest = rest;
             if self.taken('"') {
                 return Ok(out);
             }
+            // a control character is neither
             self.take("\\")?;
             out.push(self.escape()?);
         }

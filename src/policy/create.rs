@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::approved::Approved;
 use super::checks::Act;
 use super::glob::Glob;
 use super::inject::Inject;
@@ -57,6 +58,8 @@ pub struct Create {
     pub images: Option<Vec<Glob>>,
     /// Whether an image must be named by digest.
     pub require_digest: bool,
+    /// Scanned images; `None` where no list is asked.
+    pub approved: Option<Approved>,
     /// Whether a container must run as a user and group other than 0, by number.
     pub require_non_root: bool,
     /// Host paths that may be mounted.
@@ -135,6 +138,11 @@ impl CommandPattern {
         Ok(Self { words: words.into_iter().map(Glob::new).collect::<Result<_, _>>()?, open })
     }
 
+    /// A command that fits.
+    pub fn example(&self) -> Vec<String> {
+        self.words.iter().map(|word| word.as_str().replace('*', "x")).collect()
+    }
+
     /// True where every word fits.
     pub fn matches(&self, command: &[&str]) -> bool {
         let enough = command.len() == self.words.len() || (self.open && command.len() > self.words.len());
@@ -153,9 +161,11 @@ pub struct BindGrant {
     pub access: BindAccess,
 }
 
-/// How a host path may be mounted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a host path may be mounted, from the least to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BindAccess {
+    /// Read-only, and so is everything that is mounted below it: the engine refuses where its kernel cannot.
+    RecursiveReadOnly,
     /// Read-only.
     ReadOnly,
     /// Read-only or writable.
@@ -167,7 +177,7 @@ impl BindGrant {
     pub fn covers(&self, path: &str, access: BindAccess) -> bool {
         let below = || path.strip_prefix(&self.source).is_some_and(|rest| rest.starts_with('/'));
         let here = if self.below { below() } else { path == self.source };
-        here && (access == BindAccess::ReadOnly || self.access == BindAccess::ReadWrite)
+        here && access <= self.access
     }
 }
 

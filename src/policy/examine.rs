@@ -1,13 +1,15 @@
 //! The walk over every field and key of an action: each class decides or calls its check.
 //! Knows nothing of rules and modes.
 
+use std::fmt;
+
 use crate::docker::decode::{Place, typed};
 use crate::docker::operations::BodyPlan;
-use crate::docker::schema::{CONTAINER_CREATE, Field, HOST_CONFIG, Schema, Type};
+use crate::docker::schema::{CONTAINER_CREATE, EXEC_CREATE, Field, HOST_CONFIG, Schema, Type};
 use crate::docker::{Action, Class, Gate, Operation, Value};
 
 use super::checks::{self, Act};
-use super::facts::{Facts, Need, judges_target, volumes};
+use super::facts::{self, Facts, Need, judges_target, volumes};
 use super::verdict::{Passed, Reason};
 use super::{Create, Level};
 
@@ -59,13 +61,24 @@ pub enum Source {
     Engine,
 }
 
+/// How much of a walk is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// What decides: findings and warnings.
+    Findings,
+    /// The checks that passed too, for people.
+    All,
+}
+
 /// Examines the query, the body and the target of an action.
-pub fn examine(create: &Create, action: &Action, facts: &Facts) -> Examination {
-    let mut walk = Walk { create, facts, source: Source::Client, in_exec: false, warns: true, out: Examination::default(), prefix: "" };
+pub fn examine(create: &Create, action: &Action, facts: &Facts, keeps: Keep) -> Examination {
+    let mut walk =
+        Walk { create, facts, source: Source::Client, in_exec: false, warns: true, keeps, out: Examination::default(), prefix: "" };
     if create.level != Level::Unrestricted || create.warn_level.is_some() {
         walk.query(action);
         walk.body(action);
         walk.named_network(action);
+        walk.pushed_image(action);
         if judges_target(create, action.endpoint.operation) {
             walk.target(action);
         }
@@ -75,7 +88,8 @@ pub fn examine(create: &Create, action: &Action, facts: &Facts) -> Examination {
 
 /// Examines a container that exists, by what its inspection says: warnings and the demands of the level count here.
 pub fn examine_container(create: &Create, container: &Value, facts: &Facts) -> Examination {
-    let mut walk = Walk { create, facts, source: Source::Engine, in_exec: false, warns: true, out: Examination::default(), prefix: "" };
+    let (source, keeps, out) = (Source::Engine, Keep::All, Examination::default());
+    let mut walk = Walk { create, facts, source, in_exec: false, warns: true, keeps, out, prefix: "" };
     if create.level != Level::Unrestricted {
         walk.existing(container);
         let mut body = container.get("Config").cloned().unwrap_or(Value::Null);
@@ -94,6 +108,7 @@ struct Walk<'a> {
     in_exec: bool,
     /// False for targets: about what exists already nothing is warned.
     warns: bool,
+    keeps: Keep,
     out: Examination,
     prefix: &'static str,
 }
@@ -107,7 +122,7 @@ impl Walk<'_> {
                 Class::Refused if checks::empty_query(value) => {}
                 Class::Refused => self.find(Finding { reason: Reason::RefusedField, at: place }),
                 Class::Gated(gate) => {
-                    let reasons = checks::key(gate, key.name, value, self.create, action);
+                    let reasons = checks::key(gate, key.name, value, &self.context(), action);
                     let found = reasons.into_iter().map(|reason| Finding { reason, at: place.clone() }).collect();
                     self.settle(gate, place, found);
                 }
@@ -124,8 +139,8 @@ impl Walk<'_> {
         };
         self.in_exec = schema.name == "ExecCreate";
         self.object(schema, value, &Place::Root);
+        self.command(schema, value, action);
         let mut found = Vec::new();
-        checks::body(schema, &self.context(), value, &mut found);
         checks::demands(schema, self.create, value, &mut found);
         if schema.name == "ContainerCreate" && value.text("Image").is_empty() {
             found.push(Finding { reason: Reason::Image, at: "Image".to_owned() });
@@ -134,8 +149,11 @@ impl Walk<'_> {
     }
 
     fn object(&mut self, schema: &'static Schema, value: &Value, place: &Place<'_>) {
+        let mut next = 0;
         for (key, member) in value.members() {
-            if let Some(field) = schema.fields.iter().find(|field| field.name == key) {
+            let Some(at) = schema.position(key, next) else { continue };
+            next = at + 1;
+            if let Some(field) = schema.fields.get(at) {
                 self.field(field, member, &Place::Key(place, field.name));
             }
         }
@@ -150,7 +168,7 @@ impl Walk<'_> {
             Class::Gated(gate) => {
                 let mut found = Vec::new();
                 checks::field(gate, &self.context(), value, place, &mut found);
-                self.settle(gate, place.to_string(), found);
+                self.settle(gate, place, found);
             }
         }
         self.inside(&field.ty, value, place);
@@ -182,8 +200,8 @@ impl Walk<'_> {
         Context { create: self.create, facts: self.facts, source: self.source, in_exec: self.in_exec }
     }
 
-    fn settle(&mut self, gate: Gate, place: String, found: Vec<Finding>) {
-        if found.is_empty() {
+    fn settle(&mut self, gate: Gate, place: impl fmt::Display, found: Vec<Finding>) {
+        if found.is_empty() && self.keeps == Keep::All {
             self.out.passed.push(Passed { gate, at: format!("{}{place}", self.prefix) });
         }
         found.into_iter().for_each(|finding| self.find(finding));
@@ -209,11 +227,46 @@ impl Walk<'_> {
         }
     }
 
+    /// What is pushed leaves the host: by its repository, as what is used comes in.
+    fn pushed_image(&mut self, action: &Action) {
+        if action.endpoint.operation == Operation::ImagePush {
+            let name = action.endpoint.name().unwrap_or_default();
+            let at = format!("image `{name}`");
+            let found = (!checks::granted_image(self.create, name)).then(|| Finding { reason: Reason::Image, at: at.clone() });
+            self.settle(Gate::Image, at, found.into_iter().collect());
+        }
+    }
+
+    /// An exec that is started passes the checks that making it would have to pass: another door may have made it.
+    fn exec(&mut self, action: &Action) {
+        let Some(exec) = facts::object_need(action).and_then(|need| self.facts.get(&need)) else { return };
+        let Some(process) = exec.get("ProcessConfig").filter(|process| !process.members().is_empty()) else {
+            return self.find(Finding { reason: Reason::FactMissing, at: "exec".to_owned() });
+        };
+        self.in_exec = true;
+        self.prefix = "exec ";
+        let body = exec_body(process);
+        self.object(&EXEC_CREATE, &body, &Place::Root);
+        self.command(&EXEC_CREATE, &body, action);
+        self.in_exec = false;
+    }
+
+    /// What a body is as a whole.
+    fn command(&mut self, schema: &'static Schema, value: &Value, action: &Action) {
+        let mut found = Vec::new();
+        let user = self.facts.target(action).and_then(|target| target.get("Config")).map(|config| config.text("User"));
+        checks::body(schema, &self.context(), value, user, &mut found);
+        found.into_iter().for_each(|finding| self.find(finding));
+    }
+
     /// The target container, as the engine knows it, passes the checks that its creation would have to pass.
     fn target(&mut self, action: &Action) {
         self.source = Source::Engine;
         self.in_exec = false;
         self.warns = false;
+        if action.endpoint.operation == Operation::ExecStart {
+            self.exec(action);
+        }
         self.prefix = "target ";
         let Some(container) = self.facts.target(action) else {
             return self.find(Finding { reason: Reason::FactMissing, at: "container".to_owned() });
@@ -246,4 +299,16 @@ impl Walk<'_> {
             self.find(Finding { reason: Reason::VolumeDriver, at: format!("volume `{name}`") });
         }
     }
+}
+
+/// An exec as the engine tells of it (`GET /exec/{id}/json`), in the words of its creation.
+fn exec_body(process: &Value) -> Value {
+    let text = |text: &str| Value::Text(text.to_owned());
+    let rest = process.get("arguments").map(Value::items).unwrap_or_default().iter().cloned();
+    let command = std::iter::once(text(process.text("entrypoint"))).chain(rest).collect();
+    let mut body = Value::Object(Vec::new());
+    body.edit("Cmd", |slot| *slot = Value::List(command));
+    body.edit("User", |slot| *slot = text(process.text("user")));
+    body.edit("Privileged", |slot| *slot = Value::Bool(process.get("privileged").is_some_and(Value::is_true)));
+    body
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::docker::{Action, Operation, Value};
 
+use super::checks;
 use super::create::{Level, Targets};
 use super::{Create, Policy};
 
@@ -23,6 +24,8 @@ pub enum Need {
     Image(String),
     /// `GET /info`
     Info,
+    /// Where a path of the host leads, as far as dockgate can see it: a text, or `null` where it sees no such path.
+    HostPath(String),
 }
 
 /// What was fetched, and what dockgate knows of itself.
@@ -31,6 +34,8 @@ pub struct Facts {
     found: Vec<(Need, Value)>,
     /// dockgate's own container and paths.
     pub own: Arc<Own>,
+    /// The time, in seconds since 1970; 0 where nobody looked at a clock.
+    pub now: i64,
 }
 
 /// What must never be reached through a door.
@@ -47,7 +52,7 @@ pub struct Own {
 impl Facts {
     /// No facts yet.
     pub fn new(own: impl Into<Arc<Own>>) -> Self {
-        Self { found: Vec::new(), own: own.into() }
+        Self { found: Vec::new(), own: own.into(), now: 0 }
     }
 
     /// Keeps an answer.
@@ -71,7 +76,7 @@ impl Facts {
         let need = object_need(action)?;
         let id = match need {
             Need::Container(_) | Need::Network(_) => self.get(&need)?.text("Id"),
-            Need::Exec(_) | Need::Volume(_) | Need::Image(_) | Need::Info => return None,
+            Need::Exec(_) | Need::Volume(_) | Need::Image(_) | Need::Info | Need::HostPath(_) => return None,
         };
         let full = id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit());
         full.then(|| id.to_owned())
@@ -103,10 +108,20 @@ pub fn next_need(policy: &Policy, action: &Action, facts: &Facts) -> Option<Need
         return Some(need);
     }
     if judges_target(&policy.create, operation) {
+        let target = facts.target(action);
         return missing(Need::Info)
-            .or_else(|| facts.target(action).and_then(|target| volumes(target).find_map(|name| missing(Need::Volume(name)))));
+            .or_else(|| target.and_then(|target| volumes(target).find_map(|name| missing(Need::Volume(name)))))
+            .or_else(|| target.and_then(|target| host_path(&policy.create, target, facts)));
     }
-    None
+    let body = action.json().filter(|_| policy.create.level != Level::Unrestricted)?;
+    let image = checks::image_user(&policy.create, body).filter(|_| operation == Operation::ContainerCreate);
+    host_path(&policy.create, body, facts).or_else(|| image.and_then(|image| missing(Need::Image(image.to_owned()))))
+}
+
+/// The next granted host path of which it is not known where it leads.
+fn host_path(create: &Create, body: &Value, facts: &Facts) -> Option<Need> {
+    let mut needs = checks::granted_sources(create, body).map(Need::HostPath);
+    needs.find(|need| facts.get(need).is_none())
 }
 
 /// The target is looked up where it is judged, and where it could be dockgate's own container.
@@ -166,7 +181,7 @@ fn target_need(action: &Action, facts: &Facts) -> Option<Need> {
         },
         // a network that a container joins or leaves
         Some(Need::Network(_)) => named(action.json().map(|body| body.text("Container"))),
-        Some(Need::Volume(_) | Need::Image(_) | Need::Info) => None,
+        Some(Need::Volume(_) | Need::Image(_) | Need::Info | Need::HostPath(_)) => None,
         // `POST /commit?container=`
         None => named(action.query("container")),
     }

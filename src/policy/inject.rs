@@ -5,6 +5,8 @@ use crate::docker::action::Body;
 use crate::docker::{Action, Operation, Value};
 
 use super::Create;
+use super::checks::{self, non_root::by_number};
+use super::facts::{Facts, Need};
 
 /// What is set where the client left it out. Nothing here loosens anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,7 +41,27 @@ pub struct Inject {
 const SCRATCH: &str = "rw,noexec,nosuid,nodev,size=64m";
 
 /// Injects into a container create; returns the JSON paths of what was set.
-pub fn apply(create: &Create, action: &mut Action) -> Vec<String> {
+pub fn apply(create: &Create, action: &mut Action, facts: &Facts) -> Vec<String> {
+    let mut done = match (&mut action.body, action.endpoint.operation) {
+        (Body::Json(body), Operation::ContainerCreate) => user_of_image(create, body, facts),
+        (Body::Json(_) | Body::None | Body::Opaque(_), _) => Vec::new(),
+    };
+    done.extend(configured(create, action));
+    done
+}
+
+/// The image's own user, where it is a number and decides: the image could be another one when the engine looks.
+fn user_of_image(create: &Create, body: &mut Value, facts: &Facts) -> Vec<String> {
+    let image = checks::image_user(create, body).and_then(|image| facts.get(&Need::Image(image.to_owned())));
+    let user = image.and_then(|image| image.get("Config")).map(|config| config.text("User").to_owned());
+    let mut done = Vec::new();
+    if let Some(user) = user.filter(|user| by_number(user)) {
+        default(body, "User", text(&user), "", &mut done);
+    }
+    done
+}
+
+fn configured(create: &Create, action: &mut Action) -> Vec<String> {
     let inject = &create.inject;
     match (&mut action.body, action.endpoint.operation) {
         (Body::Json(body), Operation::ContainerCreate) if *inject != Inject::default() => {

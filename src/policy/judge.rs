@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::docker::{Action, Endpoint, Operation};
 
 use super::checks;
-use super::examine::{Examination, Finding, examine};
+use super::examine::{Examination, Finding, Keep, examine};
 use super::facts::Facts;
 use super::inject;
 use super::rule::Rule;
@@ -30,7 +30,7 @@ pub fn admits(policy: &Policy, endpoint: &Endpoint) -> Result<(), Denial> {
 
 /// Judges an action. Who asks decides which policy this is; within a policy all subjects are alike.
 pub fn judge(policy: &Policy, _subject: &Subject, mut action: Action, facts: &Facts) -> Verdict {
-    let injected = inject::apply(&policy.create, &mut action);
+    let injected = inject::apply(&policy.create, &mut action, facts);
     let operation = action.endpoint.operation;
     if let Some(denial) = absolute(policy, &action, facts) {
         return Verdict::Deny(denial);
@@ -40,7 +40,7 @@ pub fn judge(policy: &Policy, _subject: &Subject, mut action: Action, facts: &Fa
     if rule.is_none() {
         denials.push(denial(policy, Reason::NotAllowed, operation_place(operation)));
     }
-    let found = examine(&policy.create, &action, facts);
+    let found = examine(&policy.create, &action, facts, Keep::Findings);
     denials.extend(found.findings.into_iter().map(|Finding { reason, at }| denial(policy, reason, at)));
     // what no mode forwards decides first, so that no lesser denial hides it from `warn` and `observe`
     denials.sort_by_key(|denial| !denial.absolute);
@@ -60,7 +60,7 @@ pub fn judge(policy: &Policy, _subject: &Subject, mut action: Action, facts: &Fa
 
 /// Every check that an action runs through, for people who want to know all of it at once.
 pub fn explain(policy: &Policy, action: &Action, facts: &Facts) -> (Vec<Denial>, Examination) {
-    let found = examine(&policy.create, action, facts);
+    let found = examine(&policy.create, action, facts, Keep::All);
     let mut denials: Vec<Denial> = absolute(policy, action, facts).into_iter().collect();
     if policy.rules.allowing(action, facts).is_none() {
         denials.push(denial(policy, Reason::NotAllowed, operation_place(action.endpoint.operation)));

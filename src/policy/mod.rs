@@ -1,8 +1,7 @@
 //! Rules, levels, checks and verdicts: what a subject may do. Pure: no clock, no input or output, no logging.
 //! Knows nothing of sockets, files or configuration syntax.
 
-use std::sync::Arc;
-
+pub mod approved;
 pub mod checks;
 pub mod create;
 mod examine;
@@ -18,6 +17,9 @@ pub mod verdict;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
+pub use approved::{Approved, Scan, Severity};
 pub use checks::{Act, Check};
 pub use create::{BindAccess, BindGrant, CommandPattern, Create, Level, PortGrant, Targets};
 pub use examine::{Examination, Finding, examine_container};

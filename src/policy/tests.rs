@@ -55,9 +55,16 @@ fn facts(policy: &Policy, action: &Action, container: &Value, volume: &str, own:
     while let Some(need) = next_need(policy, action, &facts) {
         let value = match &need {
             Need::Container(_) => container.clone(),
-            Need::Exec(_) => read(format!(r#"{{"ID":"e","ContainerID":"{ID}"}}"#).as_bytes()).unwrap(),
+            Need::Exec(_) => read(
+                format!(
+                    r#"{{"ID":"e","ContainerID":"{ID}","ProcessConfig":{{"privileged":false,"user":"","entrypoint":"id","arguments":[]}}}}"#
+                )
+                .as_bytes(),
+            )
+            .unwrap(),
             Need::Volume(_) => read(volume.as_bytes()).unwrap(),
             Need::Network(_) | Need::Image(_) => read(format!(r#"{{"Id":"{ID}","Name":"front"}}"#).as_bytes()).unwrap(),
+            Need::HostPath(_) => Value::Null,
             Need::Info => read(br#"{"CgroupVersion":"2"}"#).unwrap(),
         };
         facts.insert(need, value);
@@ -303,4 +310,139 @@ fn levels_deny_what_they_demand_and_switches_win() {
     let permit = decide(&warned, action("POST", "/containers/create", body), &Facts::default()).unwrap();
     assert!(permit.warnings.iter().any(|warning| warning.reason == Reason::CapDropAll));
     assert!(permit.client_warnings()[0].contains("cap-drop-all (HostConfig.CapDrop)"));
+}
+
+#[test]
+fn a_symbolic_link_counts_as_the_path_that_it_leads_to() {
+    let grant = |source: &str, access| BindGrant { source: source.to_owned(), below: false, access };
+    let binds = vec![grant("/srv/data", BindAccess::ReadWrite), grant("/srv/other", BindAccess::ReadOnly)];
+    let policy = Policy { create: Create { binds, ..Create::default() }, ..everything() };
+    let mounted = |body: &str, real: Value| {
+        let action = action("POST", "/containers/create", body);
+        let mut facts = Facts::default();
+        let need = next_need(&policy, &action, &facts).unwrap();
+        assert_eq!(need, Need::HostPath("/srv/data".to_owned()));
+        facts.insert(need, real);
+        assert_eq!(next_need(&policy, &action, &facts), None);
+        decide(&policy, action, &facts).map(drop).map_err(|denial| denial.reason)
+    };
+    let bind = r#"{"Image":"a","HostConfig":{"Binds":["/srv//data/:/x"]}}"#;
+    let mount = r#"{"Image":"a","HostConfig":{"Mounts":[{"Type":"bind","Source":"/srv/data","Target":"/x"}]}}"#;
+    let read_only = r#"{"Image":"a","HostConfig":{"Binds":["/srv/data:/x:ro"]}}"#;
+    let text = |path: &str| Value::Text(path.to_owned());
+    for body in [bind, mount] {
+        assert_eq!(mounted(body, Value::Null), Ok(()), "dockgate sees no such path");
+        assert_eq!(mounted(body, text("/srv/data")), Ok(()));
+        assert_eq!(mounted(body, text("/etc")), Err(Reason::HostPath));
+        assert_eq!(mounted(body, text("/run")), Err(Reason::SocketMount));
+        assert_eq!(mounted(body, text("/srv/other")), Err(Reason::HostPath), "granted for reading only");
+    }
+    assert_eq!(mounted(read_only, text("/srv/other")), Ok(()));
+    let other = action("POST", "/containers/create", r#"{"Image":"a","HostConfig":{"Binds":["/srv/elsewhere:/x"]}}"#);
+    assert_eq!(next_need(&policy, &other, &Facts::default()), None, "nobody looks where nothing is granted");
+}
+
+#[test]
+fn pins_the_numeric_user_of_an_image_where_one_is_demanded() {
+    let policy = Policy { create: Create { require_non_root: true, ..Create::default() }, ..everything() };
+    let decided = |body: &str, user: &str| {
+        let action = action("POST", "/containers/create", body);
+        let mut facts = Facts::default();
+        while let Some(need) = next_need(&policy, &action, &facts) {
+            assert_eq!(need, Need::Image("web:1".to_owned()));
+            facts.insert(need, read(format!(r#"{{"Id":"sha256:{ID}","Config":{{"User":"{user}"}}}}"#).as_bytes()).unwrap());
+        }
+        decide(&policy, action, &facts).map_err(|denial| denial.reason)
+    };
+    let body = r#"{"Image":"web:1"}"#;
+    let permit = decided(body, "65532:65532").unwrap();
+    assert_eq!(permit.action().json().unwrap().encode(), r#"{"Image":"web:1","User":"65532:65532"}"#);
+    assert_eq!(permit.injected, ["User"]);
+    for user in ["", "0", "root", "app", "65532", "0:0", "65532:0"] {
+        assert_eq!(decided(body, user).map(drop), Err(Reason::NonRoot), "{user}");
+    }
+    assert_eq!(decided(r#"{"Image":"web:1","User":"0:0"}"#, "65532:65532").map(drop), Err(Reason::NonRoot), "the request wins");
+    let own = action("POST", "/containers/create", r#"{"Image":"web:1","User":"1000:1000"}"#);
+    assert_eq!(next_need(&policy, &own, &Facts::default()), None, "nobody asks where the request says it");
+    let baseline = everything();
+    assert_eq!(
+        next_need(&baseline, &action("POST", "/containers/create", body), &Facts::default()),
+        None,
+        "checks that only warn fetch nothing"
+    );
+}
+
+#[test]
+fn an_approved_image_is_one_whose_scan_is_recent_and_good_enough() {
+    let mut list = Approved::new(Some(3600), Some(Severity::Medium));
+    list.add(&format!("sha256:{ID}"), Scan { scanned: Some(10_000), severity: Severity::Medium });
+    let policy = Policy { create: Create { approved: Some(list), ..Create::default() }, ..everything() };
+    let decided = |image: &str, now: i64| {
+        let mut facts = Facts::default();
+        facts.now = now;
+        decide(&policy, action("POST", "/containers/create", &format!(r#"{{"Image":"{image}"}}"#)), &facts).map(drop).map_err(|d| d.reason)
+    };
+    assert_eq!(decided(&format!("web:1@sha256:{ID}"), 13_000), Ok(()));
+    assert_eq!(decided(&format!("web@sha256:{ID}"), 14_000), Err(Reason::Approved), "the scan is too old");
+    assert_eq!(decided("web:1", 13_000), Err(Reason::Approved));
+}
+
+#[test]
+fn an_exec_is_judged_again_when_it_starts_by_what_the_engine_says_of_it() {
+    let glob = |text: &str| Glob::new(text).unwrap();
+    let create =
+        Create { exec_commands: vec![CommandPattern::new("ls **").unwrap()], exec_users: vec![glob("1000:1000")], ..Create::default() };
+    let policy = Policy { create, ..everything() };
+    let start = |process: &str, container_user: &str| {
+        let action = action("POST", "/exec/e/start", "{}");
+        let mut facts = Facts::default();
+        while let Some(need) = next_need(&policy, &action, &facts) {
+            let text = match &need {
+                Need::Exec(_) => format!(r#"{{"ID":"e","ContainerID":"{ID}","ProcessConfig":{process}}}"#),
+                Need::Container(_) => {
+                    format!(r#"{{"Id":"{ID}","Name":"/a","Config":{{"User":"{container_user}"}},"HostConfig":{{}},"Mounts":[]}}"#)
+                }
+                Need::Network(_) | Need::Volume(_) | Need::Image(_) | Need::HostPath(_) => unreachable!("{need:?}"),
+                Need::Info => r#"{"CgroupVersion":"2"}"#.to_owned(),
+            };
+            facts.insert(need, read(text.as_bytes()).unwrap());
+        }
+        decide(&policy, action, &facts).map(drop).map_err(|denial| (denial.reason, denial.at))
+    };
+    let granted = r#"{"entrypoint":"ls","arguments":["-l"],"user":"1000:1000","privileged":false}"#;
+    assert_eq!(start(granted, "root"), Ok(()));
+    assert_eq!(start(r#"{"entrypoint":"ls","arguments":[],"user":""}"#, "1000:1000"), Ok(()), "as its container");
+    let denied = |process: &str| start(process, "").unwrap_err();
+    assert_eq!(denied(r#"{"entrypoint":"sh","arguments":["-c","id"],"user":"1000:1000"}"#), (Reason::ExecCommand, "exec Cmd".into()));
+    assert_eq!(denied(r#"{"entrypoint":"ls","arguments":[],"user":"root"}"#), (Reason::User, "exec User".into()));
+    assert_eq!(denied(r#"{"entrypoint":"ls","arguments":[],"user":""}"#), (Reason::User, "exec User".into()));
+    assert_eq!(denied(r#"{"entrypoint":"ls","user":"1000:1000","privileged":true}"#), (Reason::Privileged, "exec Privileged".into()));
+    assert_eq!(denied("null"), (Reason::FactMissing, "exec".into()));
+}
+
+#[test]
+fn an_exec_without_a_user_is_held_to_the_granted_users_by_its_container() {
+    let policy = Policy { create: Create { exec_users: vec![Glob::new("postgres").unwrap()], ..Create::default() }, ..everything() };
+    let exec = |user: &str| {
+        let action = action("POST", "/containers/web/exec", r#"{"Cmd":["id"],"User":""}"#);
+        let container =
+            read(format!(r#"{{"Id":"{ID}","Name":"/web","Config":{{"User":"{user}"}},"HostConfig":{{}},"Mounts":[]}}"#).as_bytes())
+                .unwrap();
+        let facts = facts(&policy, &action, &container, "{}", Own::default());
+        decide(&policy, action, &facts).map(drop).map_err(|denial| denial.reason)
+    };
+    assert_eq!(exec("postgres"), Ok(()));
+    assert_eq!(exec(""), Err(Reason::User));
+}
+
+#[test]
+fn what_is_pushed_must_be_granted_too() {
+    let policy =
+        Policy { create: Create { images: Some(vec![Glob::new("example.com/ci/*").unwrap()]), ..Create::default() }, ..everything() };
+    let push = |image: &str| {
+        let action = action("POST", &format!("/images/{image}/push"), "");
+        decide(&policy, action, &Facts::default()).map(drop).map_err(|denial| denial.reason)
+    };
+    assert_eq!(push("example.com/ci/web"), Ok(()));
+    assert_eq!(push("other.example/exfiltrated/web"), Err(Reason::Image));
 }

@@ -159,6 +159,7 @@ reasons! {
     Healthcheck,
     Image,
     ImageDigest,
+    Approved,
     LatestTag,
     Import,
     NonRoot,

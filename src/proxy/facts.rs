@@ -2,6 +2,7 @@
 //! Knows nothing of what they are for.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use http_body_util::{BodyExt, Limited};
 
@@ -20,11 +21,17 @@ const MAX_FACT: usize = 8 << 20;
 /// The engine's refusals, and [`Refusal::Upstream`] where it does not answer.
 pub async fn gather(upstream: &Upstream, policy: &Policy, action: &Action, own: Arc<Own>) -> Result<Facts, Refusal> {
     let mut facts = Facts::new(own);
+    facts.now = now();
     while let Some(need) = next_need(policy, action, &facts) {
         let value = fetch(upstream, &need).await?;
         facts.insert(need, value);
     }
     Ok(facts)
+}
+
+/// Seconds since 1970.
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_secs()).ok()).unwrap_or(0)
 }
 
 /// One fact.
@@ -39,6 +46,7 @@ pub async fn fetch(upstream: &Upstream, need: &Need) -> Result<Value, Refusal> {
         Need::Volume(name) => format!("/volumes/{name}"),
         Need::Image(name) => format!("/images/{name}/json"),
         Need::Info => "/info".to_owned(),
+        Need::HostPath(path) => return Ok(leads_to(path)),
     };
     let Exchange { reply, lease } = upstream.get(&target).await.map_err(|error| {
         tracing::warn!(%error, "the engine cannot be asked");
@@ -51,4 +59,11 @@ pub async fn fetch(upstream: &Upstream, need: &Need) -> Result<Value, Refusal> {
         return Err(Refusal::Engine(status, body.to_vec()));
     }
     json::read_trusted(&body).map_err(|_| Refusal::Upstream)
+}
+
+/// Where a path leads when every symbolic link on it is followed; `null` where nothing can be seen at that place.
+/// One look at a local file system, short enough for the one thread.
+fn leads_to(path: &str) -> Value {
+    let real = std::fs::canonicalize(path).ok().and_then(|real| real.into_os_string().into_string().ok());
+    real.map_or(Value::Null, Value::Text)
 }

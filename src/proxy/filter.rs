@@ -40,10 +40,25 @@ pub fn body_filter(permit: &Permit) -> BodyFilter {
 
 /// End-to-end headers only (RFC 9110 §7.6.1), and `Api-Version` capped.
 pub fn headers(from: &HeaderMap) -> HeaderMap {
-    const HOP: [&str; 7] = ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "content-length"];
+    const HOP: [&str; 10] = [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "content-length",
+    ];
+    let listed = |name: &str| {
+        let options = from.get_all("connection").iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+        options.map(str::trim).any(|option| option.eq_ignore_ascii_case(name))
+    };
     let mut out = HeaderMap::with_capacity(from.len());
     for (name, value) in from {
-        if !HOP.contains(&name.as_str()) && name != "dockgate-ref" {
+        if !HOP.contains(&name.as_str()) && name != "dockgate-ref" && !listed(name.as_str()) {
             out.append(name.clone(), value.clone());
         }
     }

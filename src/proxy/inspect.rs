@@ -11,6 +11,7 @@ use crate::docker::tar::{BuildArgs, Walker};
 use crate::policy::checks::dockerfile::dockerfile;
 use crate::policy::{Denial, Level, Mode, Permit, Policy};
 
+use super::facts::now;
 use super::refuse::Refusal;
 
 /// A body under inspection: what was read, and is not released yet, waits here.
@@ -52,7 +53,7 @@ impl<'a> Inspection<'a> {
     pub fn push(&mut self, piece: Bytes) -> Result<(), Refusal> {
         self.walker.push(&piece)?;
         for file in self.walker.take_dockerfiles() {
-            let Some(denial) = dockerfile(self.policy, &file) else { continue };
+            let Some(denial) = dockerfile(self.policy, &file, now()) else { continue };
             match self.policy.mode {
                 Mode::Enforce => return Err(denial.into()),
                 Mode::Warn | Mode::Observe => {

@@ -76,7 +76,7 @@ impl Refusal {
     pub fn body(&self, reference: &str) -> Vec<u8> {
         let text = match self {
             Self::Engine(_, body) => return body.clone(),
-            Self::Denied(denial) => Cow::Owned(denial.message()),
+            Self::Denied(denial) => Cow::Owned(shown(&denial.message())),
             Self::Fault(fault) => Cow::Owned(fault_message(fault)),
             Self::Upstream => Cow::Borrowed("dockgate: the engine cannot be reached [no-upstream]"),
             Self::Trail(_) => Cow::Borrowed("dockgate: the audit trail cannot be written, so nothing is changed [trail]"),
@@ -141,9 +141,9 @@ fn fault_message(fault: &Fault) -> String {
     format!("dockgate: refused [{}]: {place}{}", fault.kind.code(), fault_sentence(fault.kind))
 }
 
-/// Places can hold client text; control characters have no business in an error message.
+/// Places can hold client text; control characters have no business in a message or a log line.
 fn shown(text: &str) -> String {
-    text.chars().take(200).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().take(400).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn fault_sentence(kind: FaultKind) -> Cow<'static, str> {
@@ -206,7 +206,7 @@ fn fault_sentence(kind: FaultKind) -> Cow<'static, str> {
 /// The one line that the operator's log gets for a denial, with advice.
 pub fn operator_line(refusal: &Refusal) -> Option<String> {
     match refusal {
-        Refusal::Denied(denial) => Some(format!("{}; {}", denial.message(), denial.advice())),
+        Refusal::Denied(denial) => Some(format!("{}; {}", shown(&denial.message()), denial.advice())),
         Refusal::Fault(_) | Refusal::Engine(..) | Refusal::Upstream | Refusal::Trail(_) | Refusal::Overload | Refusal::ClientGone => None,
     }
 }

@@ -4,7 +4,9 @@
 use crate::docker::action::{Body, Reading};
 use crate::docker::operations::Row;
 use crate::docker::{Action, Endpoint, Fault, FaultKind, Head, Operation, Value};
-use crate::policy::{Act, Denial, Facts, Level, Need, Policy, Reason, Subject, Verdict, admits, inject, judge, next_need};
+use crate::policy::{
+    Act, CommandPattern, Create, Denial, Facts, Level, Need, Policy, Reason, Subject, Verdict, admits, inject, judge, next_need,
+};
 use crate::proxy::refuse::Refusal;
 
 /// A request as somebody writes it down.
@@ -186,11 +188,11 @@ fn walk(policy: &Policy, request: &Request, max_json: usize, out: &mut Explanati
         return Err(Fault::new(FaultKind::BodyTooLarge, ""));
     }
     let mut action = Action::build(&head, endpoint, body)?;
-    out.injected = inject::apply(&policy.create, &mut action);
+    let facts = assumed(policy, &action, &mut out.depends);
+    out.injected = inject::apply(&policy.create, &mut action, &facts);
     out.dropped.clone_from(&action.dropped);
     out.body = action.json().cloned();
     out.query = action.query.iter().map(|(key, value)| (key.name, value.clone())).collect();
-    let facts = assumed(policy, &action, &mut out.depends);
     let (denials, examined) = crate::policy::judge::explain(policy, &action, &facts);
     out.denials = denials;
     let warning = |reason: Reason, at: &str| Denial { reason, at: at.to_owned(), policy: policy.name.clone(), rule: None, absolute: false };
@@ -260,15 +262,16 @@ fn head(request: &Request) -> Result<Head, Fault> {
 /// Harmless objects that are called as the request calls them stand for what the engine would be asked; each is named.
 fn assumed(policy: &Policy, action: &Action, depends: &mut Vec<String>) -> Facts {
     let mut facts = Facts::default();
+    facts.now = jiff::Timestamp::now().as_second();
     while let Some(need) = next_need(policy, action, &facts) {
-        let (note, value) = assumption(&need);
+        let (note, value) = assumption(&policy.create, &need);
         depends.push(note);
         facts.insert(need, value);
     }
     facts
 }
 
-fn assumption(need: &Need) -> (String, Value) {
+fn assumption(create: &Create, need: &Need) -> (String, Value) {
     let text = |text: &str| Value::Text(text.to_owned());
     match need {
         Need::Container(name) => {
@@ -276,8 +279,20 @@ fn assumption(need: &Need) -> (String, Value) {
             (format!("container `{name}` as the engine knows it: its own settings pass through the same checks"), Value::Object(parts))
         }
         Need::Exec(name) => {
-            let parts = vec![("ID".into(), text(name)), ("ContainerID".into(), text("of that exec"))];
-            (format!("exec `{name}` as the engine knows it"), Value::Object(parts))
+            let command = create.exec_commands.first().map(CommandPattern::example).unwrap_or_else(|| vec!["id".to_owned()]);
+            let words = command.iter().skip(1).map(|word| text(word)).collect();
+            let user = create.exec_users.first().or(create.users.first()).map(|user| user.as_str().replace('*', "1"));
+            let process = vec![
+                ("entrypoint".into(), text(command.first().map_or("", String::as_str))),
+                ("arguments".into(), Value::List(words)),
+                ("user".into(), text(user.as_deref().unwrap_or_default())),
+            ];
+            let parts = vec![
+                ("ID".into(), text(name)),
+                ("ContainerID".into(), text("of that exec")),
+                ("ProcessConfig".into(), Value::Object(process)),
+            ];
+            (format!("exec `{name}` as the engine knows it: its command and user pass through the same checks"), Value::Object(parts))
         }
         Need::Network(name) => (
             format!("network `{name}` as the engine knows it"),
@@ -287,9 +302,11 @@ fn assumption(need: &Need) -> (String, Value) {
             format!("volume `{name}` as the engine knows it"),
             Value::Object(vec![("Name".into(), text(name)), ("Driver".into(), text("local"))]),
         ),
-        Need::Image(name) => {
-            (format!("image `{name}` as the engine knows it"), Value::Object(vec![("RepoTags".into(), Value::List(vec![text(name)]))]))
-        }
+        Need::Image(name) => (
+            format!("image `{name}` as the engine knows it (no USER is assumed)"),
+            Value::Object(vec![("RepoTags".into(), Value::List(vec![text(name)]))]),
+        ),
+        Need::HostPath(path) => (format!("host path `{path}` leads through no symbolic link"), Value::Null),
         Need::Info => {
             ("the engine's control groups (version 2 is assumed)".to_owned(), Value::Object(vec![("CgroupVersion".into(), text("2"))]))
         }

@@ -432,7 +432,7 @@ x.toml:9:37: error[host-path]: `/etc` amounts to root on the host
 x.toml:9:73: error[bad-value]: there is no bind mode `wr`
  9 | binds = ["/srv:/srv:ro", { source = "/etc" }, { source = "/srv", mode = "wr" }, {}]
    |                                                                         ^^^^
-   = help: write one of `ro` and `rw`
+   = help: write one of `rro`, `ro` and `rw`
 x.toml:9:81: error[missing-key]: an entry of `binds` has no `source`
  9 | binds = ["/srv:/srv:ro", { source = "/etc" }, { source = "/srv", mode = "wr" }, {}]
    |                                                                                 ^^
@@ -964,4 +964,39 @@ fn colours_are_only_there_when_asked_for_and_control_characters_never() {
     let found = load("x.toml", text).diagnostics;
     assert!(found[0].render(text, true).contains("\x1b[1;31m"));
     assert!(!found[0].render(text, false).contains(['\x1b', '\x7f']));
+}
+
+#[test]
+fn approved_images_that_are_wrong() {
+    golden(
+        r##"[policy.p.create]
+approved = { digests = ["nginx"], files = ["approved.json", "/dev/null", "/nowhere/approved.json"], max-age = 30, max-severity = "severe" }
+"##,
+        r##"
+x.toml:3:25: error[bad-value]: `nginx` is no digest
+ 3 | approved = { digests = ["nginx"], files = ["approved.json", "/dev/null", "/nowhere/approved.json"], max-age = 30, max-severity = "severe" }
+   |                         ^^^^^^^
+   = help: write `sha256:` and 64 hex digits
+x.toml:3:44: error[bad-path]: `approved.json` is no plain path
+ 3 | approved = { digests = ["nginx"], files = ["approved.json", "/dev/null", "/nowhere/approved.json"], max-age = 30, max-severity = "severe" }
+   |                                            ^^^^^^^^^^^^^^^
+   = help: write an absolute path without `.`, `..`, doubled or final slashes
+x.toml:3:61: error[bad-list]: `/dev/null` is no regular file
+ 3 | approved = { digests = ["nginx"], files = ["approved.json", "/dev/null", "/nowhere/approved.json"], max-age = 30, max-severity = "severe" }
+   |                                                             ^^^^^^^^^^^
+   = help: give a report of `trivy image --format json` or `grype -o json`, or objects with `digest`, `scanned` and `severity`
+x.toml:3:74: error[bad-list]: `/nowhere/approved.json` cannot be read: No such file or directory (os error 2)
+ 3 | approved = { digests = ["nginx"], files = ["approved.json", "/dev/null", "/nowhere/approved.json"], max-age = 30, max-severity = "severe" }
+   |                                                                          ^^^^^^^^^^^^^^^^^^^^^^^^
+   = help: give a report of `trivy image --format json` or `grype -o json`, or objects with `digest`, `scanned` and `severity`
+x.toml:3:111: error[wrong-type]: `max-age` has no unit
+ 3 | approved = { digests = ["nginx"], files = ["approved.json", "/dev/null", "/nowhere/approved.json"], max-age = 30, max-severity = "severe" }
+   |                                                                                                               ^^
+   = help: write `"30d"`
+x.toml:3:130: error[bad-value]: there is no severity `severe`
+ 3 | approved = { digests = ["nginx"], files = ["approved.json", "/dev/null", "/nowhere/approved.json"], max-age = 30, max-severity = "severe" }
+   |                                                                                                                                  ^^^^^^^^
+   = help: write one of `none`, `negligible`, `low`, `medium`, `high` and `critical`
+"##,
+    );
 }

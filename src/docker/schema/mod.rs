@@ -38,6 +38,15 @@ pub struct Schema {
     pub ignored: &'static [Ignored],
 }
 
+impl Schema {
+    /// The field of this exact name. Clients send fields in an order much like the tables', so the search begins at `from`.
+    pub fn position(&self, key: &str, from: usize) -> Option<usize> {
+        let named = |field: &Field| field.name == key;
+        let (before, after) = self.fields.split_at_checked(from).unwrap_or((&[], self.fields));
+        after.iter().position(named).map(|at| at + before.len()).or_else(|| before.iter().position(named))
+    }
+}
+
 /// One field of an object.
 #[derive(Debug)]
 pub struct Field {

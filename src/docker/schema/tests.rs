@@ -217,3 +217,8 @@ fn every_part_lies_inside_of_what_a_check_decides() {
         assert!(field.class != Class::Part || decided, "{schema}.{}", field.name);
     });
 }
+
+#[test]
+fn no_table_has_more_fields_than_the_duplicates_check_has_bits() {
+    every_schema(&mut |schema| assert!(schema.fields.len() <= 128, "{}", schema.name));
+}

@@ -2,7 +2,7 @@
 //! Knows nothing of single fields that are forbidden.
 
 use crate::docker::Value;
-use crate::docker::schema::Schema;
+use crate::docker::schema::{CONTAINER_CREATE, SERVICE_SPEC, Schema};
 use crate::policy::Create;
 use crate::policy::examine::Finding;
 use crate::policy::verdict::Reason;
@@ -12,10 +12,10 @@ use super::{non_root, user};
 
 /// The demands of a body, by its schema; other bodies have none.
 pub fn demands(schema: &'static Schema, create: &Create, body: &Value, out: &mut Vec<Finding>) {
-    match schema.name {
-        "ContainerCreate" => of(&Workload::container(body), create, out),
-        "ServiceSpec" => of(&Workload::service(body), create, out),
-        _ => {}
+    if std::ptr::eq(schema, &CONTAINER_CREATE) {
+        of(&Workload::container(body), create, out);
+    } else if std::ptr::eq(schema, &SERVICE_SPEC) {
+        of(&Workload::service(body), create, out);
     }
 }
 

@@ -1,8 +1,11 @@
 //! The check `host-path`: mounts a host path that is not granted.
 //! Knows nothing of other checks' grants.
 
+use crate::docker::Value;
+use crate::policy::Create;
 use crate::policy::create::BindAccess;
 use crate::policy::examine::Context;
+use crate::policy::facts::Need;
 use crate::policy::verdict::Reason;
 
 use super::{Act, Check, clean_path, socket_mount};
@@ -22,6 +25,25 @@ pub(super) fn path(context: &Context<'_>, source: &str, access: BindAccess) -> O
     if socket_mount::shows(&path, context.facts) {
         return Some(Reason::SocketMount);
     }
-    let granted = context.create.binds.iter().any(|grant| grant.covers(&path, access));
-    (!granted).then_some(Reason::HostPath)
+    let granted = |path: &str| context.create.binds.iter().any(|grant| grant.covers(path, access));
+    if !granted(&path) {
+        return Some(Reason::HostPath);
+    }
+    // a symbolic link on the way counts as the place that it leads to
+    let real = context.facts.get(&Need::HostPath(path)).and_then(Value::as_text)?;
+    if socket_mount::shows(real, context.facts) {
+        return Some(Reason::SocketMount);
+    }
+    (!granted(real)).then_some(Reason::HostPath)
+}
+
+/// The granted host paths that a body or a container mounts: where they lead must be known before they are judged.
+pub fn granted_sources<'a>(create: &'a Create, body: &'a Value) -> impl Iterator<Item = String> + 'a {
+    let host = body.get("HostConfig").unwrap_or(&Value::Null);
+    let binds = host.get("Binds").into_iter().flat_map(Value::texts).filter_map(|bind| bind.split(':').next());
+    let task = body.get("TaskTemplate").and_then(|task| task.get("ContainerSpec"));
+    let mounts = [Some(host), task].into_iter().flatten().filter_map(|holder| holder.get("Mounts")).flat_map(Value::items);
+    let mounted = mounts.filter(|mount| mount.text("Type") == "bind").map(|mount| mount.text("Source"));
+    let least = BindAccess::RecursiveReadOnly;
+    binds.chain(mounted).filter_map(clean_path).filter(move |path| create.binds.iter().any(|grant| grant.covers(path, least)))
 }

@@ -11,6 +11,7 @@ mod workload;
 
 mod annotations;
 mod anonymous_volume;
+mod approved;
 mod block_io;
 mod build_option;
 mod cap_add;
@@ -46,7 +47,7 @@ pub(in crate::policy) mod network;
 mod network_option;
 mod no_new_privileges;
 mod nofile_limit;
-mod non_root;
+pub(in crate::policy) mod non_root;
 mod oom;
 mod pids_limit;
 mod ports;
@@ -78,14 +79,16 @@ mod volumes_from;
 mod working_dir;
 
 use crate::docker::decode::Place;
-use crate::docker::schema::Schema;
+use crate::docker::schema::{CONTAINER_UPDATE, EXEC_CREATE, Schema};
 use crate::docker::{Action, Gate, Value};
 
-use super::Create;
 use super::examine::{Context, Finding};
 use super::verdict::Reason;
 
 pub use demands::demands;
+pub use host_path::granted_sources;
+pub use image::granted_name as granted_image;
+pub use non_root::image_user;
 pub use own::reaches_self;
 
 /// What is known about a check.
@@ -188,12 +191,13 @@ pub fn field(gate: Gate, context: &Context<'_>, value: &Value, place: &Place<'_>
 }
 
 /// Runs the check of a query key.
-pub fn key(gate: Gate, key: &str, value: &str, create: &Create, action: &Action) -> Vec<Reason> {
+pub fn key(gate: Gate, key: &str, value: &str, context: &Context<'_>, action: &Action) -> Vec<Reason> {
+    let create = context.create;
     if empty_query(value) {
         return Vec::new();
     }
     match gate {
-        Gate::Image => image::reasons(create, value, action.query("tag")),
+        Gate::Image => image::reasons(create, value, action.query("tag"), context.facts.now),
         Gate::Labels => labels::key(create, value).into_iter().collect(),
         Gate::PsArgs => ps_args::key(value).into_iter().collect(),
         Gate::Import => vec![Reason::Import],
@@ -257,14 +261,14 @@ pub fn key(gate: Gate, key: &str, value: &str, create: &Create, action: &Action)
 }
 
 /// What a body must have or must not be as a whole, beside its fields.
-pub fn body(schema: &'static Schema, context: &Context<'_>, value: &Value, out: &mut Vec<Finding>) {
-    match schema.name {
-        "ExecCreate" => {
-            exec_command::body(context, value, out);
-            non_root::exec(value, out);
-        }
-        "ContainerUpdate" => limit_lifted::update(value, out),
-        _ => {}
+/// `target_user` is the user of the container that an exec runs in, where it is known.
+pub fn body(schema: &'static Schema, context: &Context<'_>, value: &Value, target_user: Option<&str>, out: &mut Vec<Finding>) {
+    if std::ptr::eq(schema, &EXEC_CREATE) {
+        exec_command::body(context, value, out);
+        non_root::exec(value, out);
+        user::exec(context, value, target_user, out);
+    } else if std::ptr::eq(schema, &CONTAINER_UPDATE) {
+        limit_lifted::update(value, out);
     }
 }
 
@@ -352,6 +356,7 @@ registry! {
     Healthcheck healthcheck,
     Image image,
     ImageDigest image_digest,
+    Approved approved,
     LatestTag latest_tag,
     Import import,
     NonRoot non_root,

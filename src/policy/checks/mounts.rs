@@ -46,7 +46,12 @@ fn of_volume(context: &Context<'_>, mount: &Value, place: &Place<'_>, out: &mut 
 
 fn of_bind(context: &Context<'_>, mount: &Value, place: &Place<'_>, out: &mut Vec<Finding>) {
     let read_only = mount.get("ReadOnly").is_some_and(Value::is_true);
-    let access = if read_only { BindAccess::ReadOnly } else { BindAccess::ReadWrite };
+    let forced = mount.get("BindOptions").and_then(|options| options.get("ReadOnlyForceRecursive")).is_some_and(Value::is_true);
+    let access = match (read_only, forced) {
+        (true, true) => BindAccess::RecursiveReadOnly,
+        (true, false) => BindAccess::ReadOnly,
+        (false, _) => BindAccess::ReadWrite,
+    };
     let refused = host_path::path(context, mount.text("Source"), access);
     out.extend(refused.map(|reason| Finding::at(reason, &Place::Key(place, "Source"))));
     if !propagation::private_bind(mount.get("BindOptions").unwrap_or(&Value::Null), read_only) {
@@ -58,7 +63,7 @@ fn of_bind(context: &Context<'_>, mount: &Value, place: &Place<'_>, out: &mut Ve
 /// An image mount needs its repository among the granted images, and images must be granted at all.
 fn of_image(context: &Context<'_>, mount: &Value, place: &Place<'_>, out: &mut Vec<Finding>) {
     let reasons = match &context.create.images {
-        Some(_) => image::reasons(context.create, mount.text("Source"), None),
+        Some(_) => image::reasons(context.create, mount.text("Source"), None, context.facts.now),
         None => vec![Reason::Image],
     };
     out.extend(reasons.into_iter().map(|reason| Finding::at(reason, &Place::Key(place, "Source"))));

@@ -25,6 +25,13 @@ pub(super) fn field(context: &Context<'_>, value: &Value, place: &Place<'_>, out
     }
 }
 
+/// An exec that names no user runs as the container does.
+pub(super) fn exec(context: &Context<'_>, body: &Value, target_user: Option<&str>, out: &mut Vec<Finding>) {
+    if body.text("User").is_empty() && !granted(context.create, target_user.unwrap_or_default(), true) {
+        out.push(Finding::at(Reason::User, &Place::Key(&Place::Root, "User")));
+    }
+}
+
 /// True where a user may be used; the empty text is the image's own, which is root for most.
 pub(super) fn granted(create: &Create, user: &str, in_exec: bool) -> bool {
     let fits = |globs: &[Glob]| globs.iter().any(|glob| glob.matches(user));
