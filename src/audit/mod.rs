@@ -1,8 +1,15 @@
 //! The trail: one record a call, intents before changes, written in order by one thread.
 //! Knows nothing of sockets and HTTP framing.
 
+mod credentials;
+mod line;
+mod moment;
 pub mod record;
+pub mod redact;
+mod reply;
+mod summary;
 pub mod trail;
 
-pub use record::{Ended, Record, Stage, VerdictWord};
+pub use record::{Ended, Record, Stage, Uploaded, VerdictWord};
+pub use redact::Redactor;
 pub use trail::{Trail, TrailError};

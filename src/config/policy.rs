@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use crate::policy::{Mode, Policy, Rule, RuleTable};
 
 use super::error::Report;
@@ -142,6 +144,12 @@ fn climb<'d>(
     draft.grants.clone().over(&far)
 }
 
+/// The digest is that of everything the judge reads, with what is inherited.
+fn digested(policy: Policy) -> Policy {
+    let digest = Sha256::digest(format!("{policy:?}")).iter().map(|byte| format!("{byte:02x}")).collect();
+    Policy { digest, ..policy }
+}
+
 impl Whole<'_> {
     /// Checks the policy as a whole and makes it.
     pub(super) fn build(self, report: &mut Report<'_>) -> Arc<Policy> {
@@ -155,7 +163,7 @@ impl Whole<'_> {
         let images = self.grants.images.as_ref().map(|given| given.span.clone()).filter(|_| self.draft.grants.images.is_some());
         let inject = self.draft.grants.inject.as_ref().map(|given| given.span.clone());
         let create = self.grants.build(report);
-        let policy = Policy { name: self.draft.name.clone(), mode: self.draft.mode, rules: table, create };
+        let policy = digested(Policy { name: self.draft.name.clone(), mode: self.draft.mode, rules: table, digest: String::new(), create });
         lint::allowlist(&policy, images.as_ref().unwrap_or(&self.draft.span), report);
         lint::injected(&policy, inject.as_ref().unwrap_or(&self.draft.span), report);
         Arc::new(policy)

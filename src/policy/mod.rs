@@ -37,6 +37,8 @@ pub struct Policy {
     pub mode: Mode,
     /// Which operations it allows and denies.
     pub rules: RuleTable,
+    /// Hexadecimal digits that are others when the policy, or the place of a rule, is another; empty for one that no file made.
+    pub digest: String,
     /// What it lets containers and services be.
     pub create: Create,
 }
