@@ -21,7 +21,8 @@ pub(super) fn of(head: &Head, redactor: &Redactor) -> Option<RegistryAuth> {
         return None;
     }
     let one = auth.as_deref().and_then(value).map(|value| value.text("serveraddress").to_owned());
-    let many = config.as_deref().and_then(value).map(|value| value.members().iter().map(|(server, _)| server.to_string()).collect::<Vec<_>>());
+    let many =
+        config.as_deref().and_then(value).map(|value| value.members().iter().map(|(server, _)| server.to_string()).collect::<Vec<_>>());
     let servers: Vec<String> = one.into_iter().chain(many.into_iter().flatten()).filter(|server| !server.is_empty()).collect();
     let server = (!servers.is_empty()).then(|| redactor.image(&servers.join(",")).text.into_owned());
     Some(RegistryAuth { present: true, server })

@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use crate::docker::json::{Object, Value};
 use crate::docker::Action;
+use crate::docker::json::{Object, Value};
 
 /// Elements of a list, and members of an object, that a summary shows.
 const MOST: usize = 64;
@@ -68,14 +68,8 @@ const SERVICE: &[Pick] = &[
     ("privileges", "TaskTemplate.ContainerSpec.Privileges"),
 ];
 
-const EXEC: &[Pick] = &[
-    ("command", "Cmd"),
-    ("user", "User"),
-    ("privileged", "Privileged"),
-    ("working_dir", "WorkingDir"),
-    ("env", "Env"),
-    ("tty", "Tty"),
-];
+const EXEC: &[Pick] =
+    &[("command", "Cmd"), ("user", "User"), ("privileged", "Privileged"), ("working_dir", "WorkingDir"), ("env", "Env"), ("tty", "Tty")];
 
 const UPDATE: &[Pick] = &[
     ("restart", "RestartPolicy.Name"),
@@ -109,11 +103,16 @@ const CONNECT: &[Pick] = &[
     ("options", "EndpointConfig.DriverOpts"),
 ];
 
-const VOLUME: &[Pick] =
-    &[("name", "Name"), ("driver", "Driver"), ("options", "DriverOpts"), ("labels", "Labels"), ("cluster", "ClusterVolumeSpec"), ("cluster", "Spec")];
+const VOLUME: &[Pick] = &[
+    ("name", "Name"),
+    ("driver", "Driver"),
+    ("options", "DriverOpts"),
+    ("labels", "Labels"),
+    ("cluster", "ClusterVolumeSpec"),
+    ("cluster", "Spec"),
+];
 
-const SECRET: &[Pick] =
-    &[("name", "Name"), ("labels", "Labels"), ("data", "Data"), ("driver", "Driver"), ("templating", "Templating")];
+const SECRET: &[Pick] = &[("name", "Name"), ("labels", "Labels"), ("data", "Data"), ("driver", "Driver"), ("templating", "Templating")];
 
 const SWARM: &[Pick] = &[
     ("listen", "ListenAddr"),
@@ -215,7 +214,13 @@ fn container(body: &Value, out: &mut Object) {
     put(out, "namespaces", namespaces(host));
     let networks = body.get("NetworkingConfig").map(|config| members(config, "EndpointsConfig")).into_iter().flatten();
     put(out, "networks", texts(networks.map(|(name, _)| name.to_string()).collect()));
-    put(out, "ports", texts(members(host, "PortBindings").flat_map(|(port, bindings)| bindings.items().iter().map(move |to| published(port, to))).collect()));
+    put(
+        out,
+        "ports",
+        texts(
+            members(host, "PortBindings").flat_map(|(port, bindings)| bindings.items().iter().map(move |to| published(port, to))).collect(),
+        ),
+    );
     put(out, "devices", texts(devices(host)));
 }
 

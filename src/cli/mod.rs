@@ -13,6 +13,7 @@ mod load;
 mod preset;
 mod say;
 mod scan;
+mod schema;
 mod serve;
 mod stop;
 mod test;
@@ -68,6 +69,8 @@ enum Command {
     Healthcheck(healthcheck::Args),
     /// Show the gate at work in front of a small engine in memory
     Demo(demo::Args),
+    /// Print the JSON Schema of the audit trail
+    Schema(schema::Args),
     /// Print reference pages
     #[command(hide = true)]
     Docs(docs::Args),
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Preset(args) => preset::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Docs(args) => docs::run(&args),
     };
     ExitCode::from(outcome.unwrap_or_else(|failure| failure.print()))

@@ -23,7 +23,13 @@ fn rule(operations: &[Operation], conditions: Vec<Condition>) -> Rule {
 }
 
 fn policy(allow: Vec<Rule>, deny: Vec<Rule>) -> Policy {
-    Policy { name: "ci".to_owned(), mode: Mode::Enforce, rules: RuleTable::new(allow, deny), digest: String::new(), create: Create::default() }
+    Policy {
+        name: "ci".to_owned(),
+        mode: Mode::Enforce,
+        rules: RuleTable::new(allow, deny),
+        digest: String::new(),
+        create: Create::default(),
+    }
 }
 
 fn everything() -> Policy {

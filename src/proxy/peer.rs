@@ -38,8 +38,7 @@ fn container(pid: i32) -> Option<String> {
 /// The last id in the control groups' paths: `/docker/ID`, `/system.slice/docker-ID.scope`, `/…/cri-containerd-ID.scope`.
 fn container_id(groups: &str) -> Option<String> {
     let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-    let words = groups.lines().flat_map(|line| line.split(|c: char| !hex(c)));
-    words.filter(|word| word.len() == ID).last().map(str::to_owned)
+    groups.split(|c: char| !hex(c)).rfind(|word| word.len() == ID).map(str::to_owned)
 }
 
 #[cfg(test)]

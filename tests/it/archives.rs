@@ -113,7 +113,7 @@ impl Gate {
         self.stop.send(()).unwrap();
         self.running.await.unwrap();
         let text = std::fs::read_to_string(self.folder.path().join("trail.jsonl")).unwrap();
-        serde_json::from_str(text.lines().last().unwrap()).unwrap()
+        text.lines().map(crate::support::schema::record).collect::<Vec<_>>().pop().unwrap()
     }
 }
 

@@ -21,5 +21,6 @@ mod go_routing;
 mod properties;
 mod readers;
 mod recorded;
+mod secrets;
 mod streams;
 mod support;

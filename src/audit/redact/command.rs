@@ -59,9 +59,7 @@ impl Redactor {
             let secret = match after {
                 After::Flag if !bare.is_empty() && !bare.starts_with('-') => Some(bare),
                 After::User => bare.split_once(':').map(|(_, password)| password).filter(|password| !password.is_empty()),
-                After::Anything | After::Flag => {
-                    bare.strip_prefix("-p").filter(|rest| !rest.is_empty() && !NO_PASSWORDS.contains(&bare))
-                }
+                After::Anything | After::Flag => bare.strip_prefix("-p").filter(|rest| !rest.is_empty() && !NO_PASSWORDS.contains(&bare)),
             };
             match secret {
                 Some(secret) => {

@@ -15,17 +15,18 @@ impl Redactor {
             (KeyType::StringMap, name) => self.map(value, name == "buildargs"),
             (KeyType::Text, "changes") => self.instruction(value),
             (KeyType::Text, "fromImage" | "fromSrc" | "remote" | "repo" | "t" | "names" | "term") => self.image(value),
-            (
-                KeyType::Bool
-                | KeyType::Int
-                | KeyType::ClassicBuilder
-                | KeyType::Text
-                | KeyType::Filters
-                | KeyType::StringList
-                | KeyType::Json,
-                _,
-            ) => self.text(value),
+            (KeyType::Bool | KeyType::Int | KeyType::ClassicBuilder, _) => self.number(value),
+            (KeyType::Text | KeyType::Filters | KeyType::StringList | KeyType::Json, _) => self.text(value),
         }
+    }
+
+    /// A number or a truth value; of a request that was refused it may be anything.
+    fn number<'t>(&self, value: &'t str) -> Shown<'t> {
+        let word = matches!(value, "true" | "false" | "yes" | "no" | "none" | "on" | "off");
+        if word || (value.len() <= 20 && value.bytes().all(|b| b.is_ascii_digit() || b == b'-')) {
+            return Shown { text: Cow::Borrowed(value), hidden: false };
+        }
+        Shown { text: Cow::Owned(self.digest(value.as_bytes())), hidden: true }
     }
 
     fn map(&self, value: &str, all: bool) -> Shown<'static> {

@@ -42,18 +42,14 @@ static TOKENS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// `password=…`, `"token": "…"`, `secret: …`
 static PAIRS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(&format!(
-        r#"(?i)((?:{WORDS})[\w.-]*(?:"\s*:\s*|'\s*:\s*|\s?=\s*|:\s+))("(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s"'&,;]+)"#
-    ))
+    pattern(&format!(r#"(?i)((?:{WORDS})[\w.-]*(?:"\s*:\s*|'\s*:\s*|\s?=\s*|:\s+))("(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s"'&,;]+)"#))
 });
 
 /// The query of a URL: presigned addresses carry their signature there.
-static QUERIES: LazyLock<Option<Regex>> =
-    LazyLock::new(|| pattern(r#"([A-Za-z][A-Za-z0-9+.-]*://[^\s?"']*\?)([^\s"'#]+)"#));
+static QUERIES: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r#"([A-Za-z][A-Za-z0-9+.-]*://[^\s?"']*\?)([^\s"'#]+)"#));
 
 /// What stands before an `@`.
-static USERINFO: LazyLock<Option<Regex>> =
-    LazyLock::new(|| pattern(r#"([A-Za-z][A-Za-z0-9+.-]*://)?([^\s/@"'\[\]{}(),=]+)@"#));
+static USERINFO: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r#"([A-Za-z][A-Za-z0-9+.-]*://)?([^\s/@"'\[\]{}(),=]+)@"#));
 
 /// Names that hold a secret.
 static KEYS: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(&format!("(?i){WORDS}")));
@@ -66,7 +62,11 @@ pub(super) fn names_a_secret(key: &str) -> bool {
 /// Hides what looks like a secret; a text that has none stays borrowed.
 pub(super) fn mask<'t>(redactor: &Redactor, text: &'t str, userinfo: Userinfo) -> Cow<'t, str> {
     let hidden = |captures: &Captures<'_>, group: usize| {
-        captures.get(group).map(|found| found.as_str()).filter(|found| !found.starts_with("hmac:")).map(|found| redactor.digest(found.as_bytes()))
+        captures
+            .get(group)
+            .map(|found| found.as_str())
+            .filter(|found| !found.starts_with("hmac:"))
+            .map(|found| redactor.digest(found.as_bytes()))
     };
     let first = |captures: &Captures<'_>| captures.get(1).map_or("", |found| found.as_str()).to_owned();
     let text = replaced(&TOKENS, Cow::Borrowed(text), |captures, _| hidden(captures, 0));
@@ -74,7 +74,8 @@ pub(super) fn mask<'t>(redactor: &Redactor, text: &'t str, userinfo: Userinfo) -
         let url = captures.get(1).is_some();
         let end = captures.get(0).map_or(0, |found| found.end());
         let digest = whole.get(end..).is_some_and(|rest| rest.starts_with("sha256:") || rest.starts_with("sha512:"));
-        let secret = url || (!digest && (userinfo == Userinfo::Strict || captures.get(2).is_some_and(|found| found.as_str().contains(':'))));
+        let secret =
+            url || (!digest && (userinfo == Userinfo::Strict || captures.get(2).is_some_and(|found| found.as_str().contains(':'))));
         if secret { hidden(captures, 2).map(|mask| format!("{}{mask}@", first(captures))) } else { None }
     });
     let text = replaced(&QUERIES, text, |captures, _| hidden(captures, 2).map(|mask| first(captures) + &mask));
