@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use base64::Engine as _;
-use dockgate::audit::{Trail, redact};
+use dockgate::audit::Trail;
 use dockgate::config;
 use dockgate::docker::Operation;
 use dockgate::docker::operations::{BodyPlan, KeyType, TABLE};
@@ -57,12 +57,14 @@ impl Marks {
             Type::StrSlice => self.list(name, &Type::Str),
             Type::List(of) => self.list(name, of),
             Type::Array(_, length) => Value::Array(vec![json!(1); *length]),
-            Type::Map(of) => {
-                let keys = [self.token(), "registry.token".to_owned(), "a.basicauth.users".to_owned(), "password".to_owned()];
-                Value::Object(
-                    keys.into_iter().map(|key| (key, self.value(if matches!(of, Type::Str) { "Data" } else { "" }, of))).take(4).collect(),
-                )
-            }
+            Type::Map(of) if matches!(of, Type::Str) => json!({
+                self.token(): "x",
+                "plain": self.token(),
+                "registry.token": self.plain(),
+                "a.basicauth.users": self.text("Data"),
+                "o": format!("addr=h,username=u,password={}", self.plain()),
+            }),
+            Type::Map(of) => json!({ self.token(): self.value("", of) }),
             Type::Object(schema) => self.object(schema),
         }
     }
@@ -162,12 +164,12 @@ impl Marks {
     }
 
     /// Every request of one operation: all of its body, each key of its query, and what breaks in each way.
-    fn requests(&mut self, operation: Operation) -> Vec<String> {
+    fn requests(&mut self, operation: Operation, queries: bool) -> Vec<String> {
         let row = operation.row();
         let (path, body) = (self.path(operation), self.body(row.body));
         let versioned = format!("/v1.47{path}");
         let mut out = vec![self.request(operation, &versioned, "", body.as_deref()), self.request(operation, &path, "", None)];
-        for key in row.query {
+        for key in row.query.iter().filter(|_| queries) {
             let query = format!("?{}={}", key.name, escaped(&self.query(key.name, key.ty)));
             let body = self.body(row.body);
             out.push(self.request(operation, &path, &query, body.as_deref()));
@@ -300,7 +302,9 @@ fn no_marked_secret_shows_in_a_record_or_in_the_operators_log() {
     let mut marks = Marks::default();
     let mut sent = 0;
     for (door, _) in DOORS {
-        let requests = TABLE.iter().flat_map(|operation| marks.requests(*operation)).collect::<Vec<_>>();
+        // a query is recorded alike where its request is judged by its body
+        let queries = matches!(door, "open" | "closed");
+        let requests = TABLE.iter().flat_map(|operation| marks.requests(*operation, queries)).collect::<Vec<_>>();
         for request in requests.iter().chain(&marks.malformed()) {
             let mut client = Client::unix(&gate.door(door));
             client.send(request.as_bytes());
@@ -318,7 +322,7 @@ fn no_marked_secret_shows_in_a_record_or_in_the_operators_log() {
     assert!(count("stage", "intent") > 100 && log.lines().count() > 100, "the test does not reach what it is about");
     let summaries = records.iter().filter(|record| record["body"]["summary"].is_object()).count();
     let digests = trail.matches("hmac:").count();
-    assert!(summaries > 100 && digests > 1000 && !redact::hex(MARK.as_bytes()).is_empty(), "{summaries} summaries, {digests} digests");
+    assert!(summaries > 60 && digests > 1000, "{summaries} summaries, {digests} digests");
     assert_eq!(found(&trail), [""; 0], "marks in the trail");
     assert_eq!(found(&log), [""; 0], "marks in the log");
 }

@@ -1,6 +1,7 @@
 use super::*;
+use crate::docker::operations::TABLE;
 use crate::policy::subject::Peer;
-use crate::policy::{Facts, Verdict, judge};
+use crate::policy::{Create, Facts, Level, Mode, Origin, Rule, RuleTable, Verdict, judge};
 
 fn subject() -> Subject {
     Subject {
@@ -78,8 +79,13 @@ fn full() -> Line<'static> {
     }
 }
 
-fn policy() -> std::sync::Arc<Policy> {
-    crate::config::preset("unrestricted").unwrap()
+/// Allows every operation, and checks nothing.
+fn policy() -> Policy {
+    let origin = Origin { source: "test.toml".into(), line: 3 };
+    let rule = Rule { text: "*".to_owned(), origin, operations: TABLE.to_vec(), conditions: Vec::new() };
+    let create = Create { level: Level::Unrestricted, ..Create::default() };
+    let rules = RuleTable::new(vec![rule], Vec::new());
+    Policy { name: "test".to_owned(), mode: Mode::Enforce, rules, digest: redact::sha256(b"test"), create }
 }
 
 fn action(request: &str) -> Action {
