@@ -7,10 +7,13 @@ use std::sync::Arc;
 
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
+use ulid::Ulid;
 
-use super::record::{Ended, Stage, VerdictWord};
+use super::moment;
+use super::words::{Ended, Stage, VerdictWord};
 use crate::docker::{ApiVersion, Value};
 use crate::policy::rule::{Origin, Rule};
+use crate::policy::{Policy, Subject};
 
 /// Text that is borrowed where nothing in it had to be changed.
 pub(super) type Text<'a> = Cow<'a, str>;
@@ -94,6 +97,71 @@ pub(super) struct Line<'a> {
     pub ended: Option<Ended>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
+}
+
+impl<'a> Line<'a> {
+    /// A line for a request that begins now.
+    pub(super) fn new(subject: &'a Subject, policy: &'a Policy) -> Self {
+        Self {
+            id: Ulid::new().to_string(),
+            stage: Stage::Single,
+            time: Time(jiff::Timestamp::now()),
+            boottime_us: moment::boottime_us(),
+            host: moment::host(),
+            door: &subject.door,
+            uid: subject.peer.map(|peer| peer.uid),
+            gid: subject.peer.map(|peer| peer.gid),
+            pid: subject.peer.and_then(|peer| peer.pid),
+            exe: None,
+            client_container: subject.container.as_deref(),
+            tls_subject: None,
+            address: subject.address.map(Written),
+            user_agent: None,
+            operation: None,
+            method: None,
+            path: None,
+            api_version: None,
+            query: Vec::new(),
+            names: Vec::new(),
+            image: None,
+            registry_auth: None,
+            body: None,
+            resource_id: None,
+            redacted: Vec::new(),
+            dropped: Vec::new(),
+            injected: Vec::new(),
+            warnings: Vec::new(),
+            checks: Vec::new(),
+            policy: &policy.name,
+            policy_digest: &policy.digest,
+            mode: policy.mode.as_str(),
+            verdict: None,
+            reason: None,
+            at: None,
+            rule: None,
+            line: None,
+            status: None,
+            bytes_in: 0,
+            bytes_out: 0,
+            duration_us: 0,
+            upstream_us: None,
+            ended: None,
+            truncated: false,
+        }
+    }
+
+    /// Drops what can be long; a line has an end.
+    pub(super) fn truncate(&mut self) {
+        self.truncated = true;
+        if let Some(body) = &mut self.body {
+            body.summary = None;
+        }
+        for list in [&mut self.query, &mut self.dropped, &mut self.injected, &mut self.warnings] {
+            list.clear();
+        }
+        self.names.truncate(4);
+        self.redacted.truncate(4);
+    }
 }
 
 /// That credentials for a registry came along, and for which one: never what they are.

@@ -9,7 +9,9 @@ pub mod redact;
 mod reply;
 mod summary;
 pub mod trail;
+pub mod words;
 
-pub use record::{Ended, Record, Stage, Uploaded, VerdictWord};
+pub use record::{Record, Uploaded};
 pub use redact::Redactor;
 pub use trail::{Trail, TrailError};
+pub use words::{Ended, Stage, VerdictWord};

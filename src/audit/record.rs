@@ -4,19 +4,20 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use serde::Serialize;
 use sha2::{Digest, Sha256};
-use ulid::Ulid;
 
 use crate::docker::operations::Kind;
-use crate::docker::{Action, Endpoint, Fault, Head, Operation};
-use crate::policy::{Denial, Permit, Policy, Subject};
+use crate::docker::{Head, Operation};
+use crate::policy::{Permit, Policy, Subject};
 
-use super::line::{BodyNote, Json, Line, RuleText, Text, Time, Written};
+use super::credentials;
+use super::line::{BodyNote, Line, Text, Written};
 use super::redact::{self, Redactor, Shown};
 use super::reply::Capture;
 use super::trail::{Trail, TrailError};
-use super::{credentials, moment, summary};
+use super::words::{Ended, Stage};
+
+mod notes;
 
 /// The version of the record's schema.
 pub const SCHEMA: u32 = 1;
@@ -51,55 +52,6 @@ enum Flow {
     Change,
     /// An intent, a start and an end.
     Stream,
-}
-
-/// The stages of a call's records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stage {
-    /// The only record of a read or of a refused request.
-    #[default]
-    Single,
-    /// Before the first byte of a change, stream or tunnel goes upstream.
-    Intent,
-    /// When the reply of a stream or tunnel has begun.
-    Start,
-    /// After a change ended.
-    Outcome,
-    /// After a stream or tunnel ended.
-    End,
-}
-
-/// The verdict in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum VerdictWord {
-    /// A rule allowed it.
-    Allow,
-    /// The policy denied it.
-    Deny,
-    /// The policy would have denied it, but its mode forwards.
-    WouldDeny,
-    /// It never became a value that can be judged.
-    Refuse,
-}
-
-/// How a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ended {
-    /// The reply was relayed whole.
-    Complete,
-    /// dockgate answered itself.
-    Refused,
-    /// The client went away.
-    ClientGone,
-    /// The engine went away, or its reply broke off.
-    UpstreamGone,
-    /// dockgate was stopped.
-    Drained,
-    /// The task ended without an answer.
-    Aborted,
 }
 
 /// The size and digest of a body that is relayed as it comes.
@@ -155,157 +107,6 @@ impl<'a> Record<'a> {
     /// The id that goes back to the client as `Dockgate-Ref`.
     pub fn id(&self) -> &str {
         &self.line.id
-    }
-
-    /// Notes the operation and its canonical path.
-    pub fn endpoint(&mut self, endpoint: &Endpoint) {
-        self.operation = Some(endpoint.operation);
-        self.line.operation = Some(endpoint.operation.name());
-        self.line.api_version = self.head.and_then(|head| head.target.version).map(Written);
-        self.path(endpoint);
-        self.line.names = endpoint.names.iter().map(|name| redactor(self.trail).image(name).text.into_owned()).collect();
-    }
-
-    fn path(&mut self, endpoint: &Endpoint) {
-        let mut path = String::with_capacity(96);
-        endpoint.write(self.head.and_then(|head| head.target.version), &mut path);
-        self.set_path(path);
-    }
-
-    fn set_path(&mut self, path: String) {
-        let shown = redactor(self.trail).image(&path);
-        if shown.hidden {
-            note(&mut self.line.redacted, Cow::Borrowed("path"));
-        }
-        self.line.path = Some(match shown.text {
-            Cow::Owned(text) => text,
-            Cow::Borrowed(_) => path,
-        });
-    }
-
-    /// Notes what an action asks for, without its secrets.
-    pub fn action(&mut self, action: &Action) {
-        self.acted = true;
-        let redactor = redactor(self.trail);
-        let canonical = action.query.iter().map(|(key, value)| (key.name, redactor.query(key, value)));
-        query(canonical, &mut self.line.query, &mut self.line.redacted);
-        self.line.dropped = listed(action.dropped.iter().map(|name| redactor.text(name).text.into_owned()));
-        self.body(action);
-        let body = |key: &str| action.json().map(|json| json.text(key)).filter(|text| !text.is_empty());
-        let named = [action.query("name"), body("Name"), body("Container")];
-        self.line.names.extend(named.into_iter().flatten().map(|name| redactor.image(name).text.into_owned()));
-        let image = body("Image").or_else(|| action.query("fromImage")).or_else(|| service_image(action));
-        self.line.image = image.map(|name| redactor.image(name).text.into_owned());
-    }
-
-    /// The summary, and the places at which something was hidden.
-    fn body(&mut self, action: &Action) {
-        let redacted = action.json().and_then(|json| redactor(self.trail).body(action.row().body, json));
-        let Some(redacted) = redacted else { return };
-        let summary = Some(Json(summary::of(action, &redacted.value)));
-        let bytes = self.line.bytes_in;
-        self.line.redacted.retain(|place| !place.starts_with("body."));
-        self.line.redacted.extend(redacted.places.into_iter().map(|place| Cow::Owned(format!("body.{place}"))));
-        self.line.body = Some(BodyNote { bytes, summary, ..BodyNote::default() });
-    }
-
-    /// Notes the permit, and the body as it goes upstream.
-    pub fn permit(&mut self, permit: &Permit) {
-        self.line.verdict = Some(VerdictWord::Allow);
-        if let Some(rule) = &permit.rule {
-            self.line.rule = Some(RuleText::Shared(rule.clone()));
-            self.line.line = Some(Written(rule.origin.clone()));
-        }
-        self.pinned(&permit.action().endpoint);
-        self.checked(permit);
-        if !permit.injected.is_empty() {
-            self.body(permit.action());
-        }
-        self.forwarded(permit.action());
-        if let Some(denial) = &permit.would_deny {
-            self.would_deny(denial);
-        }
-        self.capture = Capture::of(permit.action().endpoint.operation);
-    }
-
-    /// An object that was looked up is named by its full id from here on.
-    fn pinned(&mut self, endpoint: &Endpoint) {
-        let same = endpoint.names.iter().zip(&self.line.names).all(|(new, old)| new == old);
-        if same {
-            return;
-        }
-        self.path(endpoint);
-        let redactor = redactor(self.trail);
-        for (name, old) in endpoint.names.iter().zip(&mut self.line.names) {
-            *old = redactor.image(name).text.into_owned();
-        }
-    }
-
-    fn checked(&mut self, permit: &Permit) {
-        let redactor = redactor(self.trail);
-        self.line.injected = listed(permit.injected.iter().map(|at| redactor.text(at).text.into_owned()));
-        let warning = |warning: &Denial| format!("{} {}", warning.reason.code(), redactor.text(&warning.at).text);
-        self.line.warnings = listed(permit.warnings.iter().map(warning));
-        for warning in &permit.warnings {
-            note(&mut self.line.checks, Cow::Borrowed(warning.reason.code()));
-        }
-        if permit.action().json().is_some() {
-            for (reason, act) in &self.policy.create.checks {
-                note(&mut self.line.checks, Cow::Owned(format!("{}={}", reason.code(), act.as_str())));
-            }
-        }
-    }
-
-    /// The digest of a body with a secret in it is keyed: who knows the rest of the body could otherwise try out what the secret is.
-    fn forwarded(&mut self, action: &Action) {
-        let Some(json) = action.json() else { return };
-        let bytes = json.encode();
-        let secret = self.line.redacted.iter().any(|place| place.starts_with("body."));
-        let note = self.line.body.get_or_insert_default();
-        note.bytes = bytes.len() as u64;
-        if secret {
-            note.hmac = Some(redactor(self.trail).whole(bytes.as_bytes()));
-        } else {
-            note.sha256 = Some(redact::sha256(bytes.as_bytes()));
-        }
-    }
-
-    /// Notes why the policy denied it.
-    pub fn denied(&mut self, denial: &Denial) {
-        self.denial(denial, VerdictWord::Deny);
-    }
-
-    /// Notes what the body would have been denied for, in a mode that forwards it.
-    pub fn would_deny(&mut self, denial: &Denial) {
-        note(&mut self.line.checks, Cow::Borrowed(denial.reason.code()));
-        self.denial(denial, VerdictWord::WouldDeny);
-    }
-
-    fn denial(&mut self, denial: &Denial, verdict: VerdictWord) {
-        self.line.verdict = Some(verdict);
-        self.line.reason = Some(denial.reason.code());
-        self.at(&denial.at);
-        if let Some((rule, origin)) = &denial.rule {
-            self.line.rule = Some(RuleText::Own(rule.clone()));
-            self.line.line = Some(Written(origin.clone()));
-        }
-    }
-
-    /// Notes why it never became an action.
-    pub fn fault(&mut self, fault: &Fault) {
-        self.refused(fault.kind.code());
-        self.at(&fault.at);
-    }
-
-    fn at(&mut self, at: &str) {
-        let text = self.shown("at", redactor(self.trail).image(at)).into_owned();
-        self.line.at = Some(text).filter(|text| !text.is_empty());
-    }
-
-    /// Notes another reason for a refusal: no engine, no trail, too many connections.
-    pub fn refused(&mut self, reason: &'static str) {
-        self.line.verdict.get_or_insert(VerdictWord::Refuse);
-        self.line.reason.get_or_insert(reason);
     }
 
     /// A message about the request for the operator's log, by the rules of the trail.
@@ -470,70 +271,6 @@ impl Flow {
     }
 }
 
-impl<'a> Line<'a> {
-    fn new(subject: &'a Subject, policy: &'a Policy) -> Self {
-        Self {
-            id: Ulid::new().to_string(),
-            stage: Stage::Single,
-            time: Time(jiff::Timestamp::now()),
-            boottime_us: moment::boottime_us(),
-            host: moment::host(),
-            door: &subject.door,
-            uid: subject.peer.map(|peer| peer.uid),
-            gid: subject.peer.map(|peer| peer.gid),
-            pid: subject.peer.and_then(|peer| peer.pid),
-            exe: None,
-            client_container: subject.container.as_deref(),
-            tls_subject: None,
-            address: subject.address.map(Written),
-            user_agent: None,
-            operation: None,
-            method: None,
-            path: None,
-            api_version: None,
-            query: Vec::new(),
-            names: Vec::new(),
-            image: None,
-            registry_auth: None,
-            body: None,
-            resource_id: None,
-            redacted: Vec::new(),
-            dropped: Vec::new(),
-            injected: Vec::new(),
-            warnings: Vec::new(),
-            checks: Vec::new(),
-            policy: &policy.name,
-            policy_digest: &policy.digest,
-            mode: policy.mode.as_str(),
-            verdict: None,
-            reason: None,
-            at: None,
-            rule: None,
-            line: None,
-            status: None,
-            bytes_in: 0,
-            bytes_out: 0,
-            duration_us: 0,
-            upstream_us: None,
-            ended: None,
-            truncated: false,
-        }
-    }
-
-    /// Drops what can be long; a line has an end.
-    fn truncate(&mut self) {
-        self.truncated = true;
-        if let Some(body) = &mut self.body {
-            body.summary = None;
-        }
-        for list in [&mut self.query, &mut self.dropped, &mut self.injected, &mut self.warnings] {
-            list.clear();
-        }
-        self.names.truncate(4);
-        self.redacted.truncate(4);
-    }
-}
-
 fn redactor(trail: &Trail) -> &Redactor {
     trail.redactor()
 }
@@ -548,8 +285,7 @@ fn written(line: &Line<'_>) -> String {
 
 /// `name=value`, and the names of the keys in which something was hidden.
 fn query<'t, N: AsRef<str>>(pairs: impl Iterator<Item = (N, Shown<'t>)>, out: &mut Vec<String>, redacted: &mut Vec<Text<'static>>) {
-    out.clear();
-    for (name, value) in pairs.take(MAX_LIST) {
+    *out = listed(pairs.map(|(name, value)| {
         let name = name.as_ref();
         if value.hidden {
             note(redacted, Cow::Owned(format!("?{name}")));
@@ -560,8 +296,8 @@ fn query<'t, N: AsRef<str>>(pairs: impl Iterator<Item = (N, Shown<'t>)>, out: &m
             pair.push('=');
             pair.push_str(&value.text);
         }
-        out.push(pair);
-    }
+        pair
+    }));
 }
 
 fn note(list: &mut Vec<Text<'static>>, entry: Text<'static>) {
@@ -570,13 +306,14 @@ fn note(list: &mut Vec<Text<'static>>, entry: Text<'static>) {
     }
 }
 
-fn listed(entries: impl Iterator<Item = String>) -> Vec<String> {
-    entries.take(MAX_LIST).collect()
-}
-
-fn service_image(action: &Action) -> Option<&str> {
-    let image = action.json()?.get("TaskTemplate")?.get("ContainerSpec")?.text("Image");
-    Some(image).filter(|image| !image.is_empty())
+/// A list of what a client may have made long; what is left out is counted.
+fn listed(mut entries: impl Iterator<Item = String>) -> Vec<String> {
+    let mut out: Vec<String> = entries.by_ref().take(MAX_LIST).collect();
+    let more = entries.count();
+    if more > 0 {
+        out.push(format!("…(+{more})"));
+    }
+    out
 }
 
 fn micros(since: Instant) -> u64 {

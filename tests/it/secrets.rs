@@ -57,7 +57,7 @@ impl Marks {
             Type::StrSlice => self.list(name, &Type::Str),
             Type::List(of) => self.list(name, of),
             Type::Array(_, length) => Value::Array(vec![json!(1); *length]),
-            Type::Map(of) if matches!(of, Type::Str) => json!({
+            Type::Map(Type::Str) => json!({
                 self.token(): "x",
                 "plain": self.token(),
                 "registry.token": self.plain(),

@@ -243,6 +243,8 @@ async fn a_client_that_vanishes_ends_the_stream_at_the_engine() {
     assert_eq!(read_to_end(&mut engine).await, b"");
     let records = gate.records().await;
     assert_eq!(records.last().unwrap()["ended"], "client-gone");
+    let stages: Vec<&str> = records.iter().map(|record| record["stage"].as_str().unwrap()).collect();
+    assert_eq!(stages, ["intent", "start", "end"]);
 }
 
 #[tokio::test]

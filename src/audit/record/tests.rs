@@ -1,5 +1,10 @@
 use super::*;
+use ulid::Ulid;
+
+use super::super::line::{Json, RuleText, Time};
+use super::super::words::VerdictWord;
 use crate::docker::operations::TABLE;
+use crate::docker::{Action, Endpoint};
 use crate::policy::subject::Peer;
 use crate::policy::{Create, Facts, Level, Mode, Origin, Rule, RuleTable, Verdict, judge};
 
