@@ -1,152 +1,107 @@
-//! One record of the trail, schema version 1: made when a request begins, closed once when it ends.
-//! Knows nothing of where lines go. No value of a header, an environment variable or a body enters it.
+//! One record of the trail: made when a request begins, closed once when it ends.
+//! Knows nothing of where lines go.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
-use serde::Serialize;
-use ulid::Ulid;
+use sha2::{Digest, Sha256};
 
 use crate::docker::operations::Kind;
-use crate::docker::{Action, Endpoint, Fault, Head};
-use crate::policy::{Denial, Mode, Permit, Subject};
+use crate::docker::{Head, Operation};
+use crate::policy::{Permit, Policy, Subject};
 
+use super::credentials;
+use super::line::{BodyNote, Line, Text, Written};
+use super::redact::{self, Redactor, Shown};
+use super::reply::Capture;
 use super::trail::{Trail, TrailError};
+use super::words::{Ended, Stage};
+
+mod notes;
 
 /// The version of the record's schema.
 pub const SCHEMA: u32 = 1;
-/// The longest text of a field; what is longer is cut and marked.
-const MAX_TEXT: usize = 512;
+/// What a line may take, less what the writer puts before it.
+const MAX_LINE: usize = 63 * 1024;
+/// Room for the record of a read, so that it is written without growing.
+const USUAL_LINE: usize = 1024;
+/// Elements of a list of names, keys or places.
+const MAX_LIST: usize = 128;
 
 /// A record; dropping it unclosed writes it as aborted.
 #[derive(Debug)]
-pub struct Record {
-    trail: Trail,
+pub struct Record<'a> {
+    trail: &'a Trail,
+    policy: &'a Policy,
+    head: Option<&'a Head>,
     started: Instant,
-    line: Line,
+    flow: Flow,
+    operation: Option<Operation>,
+    line: Line<'a>,
+    acted: bool,
+    capture: Option<Capture>,
     closed: bool,
 }
 
-/// The stages of a call's records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stage {
-    /// The only record of a read or of a refused request.
-    #[default]
+/// How many records a call leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    /// One.
     Single,
-    /// Before the first byte of a change, stream or tunnel goes upstream.
-    Intent,
-    /// After it ended.
-    Outcome,
+    /// An intent and an outcome.
+    Change,
+    /// An intent, a start and an end.
+    Stream,
 }
 
-/// The verdict in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum VerdictWord {
-    /// A rule allowed it.
-    Allow,
-    /// The policy denied it.
-    Deny,
-    /// The policy would have denied it, but its mode forwards.
-    WouldDeny,
-    /// It never became a value that can be judged.
-    Refuse,
+/// The size and digest of a body that is relayed as it comes.
+#[derive(Debug, Clone, Default)]
+pub struct Uploaded {
+    bytes: u64,
+    digest: Sha256,
+    whole: bool,
 }
 
-/// How a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ended {
-    /// The reply was relayed whole.
-    Complete,
-    /// dockgate answered itself.
-    Refused,
-    /// The client went away.
-    ClientGone,
-    /// The engine went away, or its reply broke off.
-    UpstreamGone,
-    /// dockgate was stopped.
-    Drained,
-    /// The task ended without an answer.
-    Aborted,
+impl Uploaded {
+    /// Counts bytes that go on.
+    pub fn piece(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        self.digest.update(bytes);
+    }
+
+    /// The body ended well.
+    pub fn end(&mut self) {
+        self.whole = true;
+    }
 }
 
-#[derive(Debug, Clone, Default, Serialize)]
-struct Line {
-    schema: u32,
-    sequence: u64,
-    id: String,
-    stage: Stage,
-    time: String,
-    door: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uid: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gid: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pid: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_agent: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    operation: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    method: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    query: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    names: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    dropped: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    injected: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
-    policy: String,
-    mode: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verdict: Option<VerdictWord>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    bytes_in: u64,
-    bytes_out: u64,
-    duration_us: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upstream_us: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ended: Option<Ended>,
-}
-
-impl Record {
-    /// A record for a request that begins now.
-    pub fn begin(trail: &Trail, subject: &Subject, policy: &str, mode: Mode) -> Self {
-        let line = Line {
-            schema: SCHEMA,
-            id: Ulid::new().to_string(),
-            time: jiff::Timestamp::now().to_string(),
-            door: subject.door.clone(),
-            uid: subject.peer.map(|peer| peer.uid),
-            gid: subject.peer.map(|peer| peer.gid),
-            pid: subject.peer.and_then(|peer| peer.pid),
-            address: subject.address.map(|address| address.to_string()),
-            policy: policy.to_owned(),
-            mode: mode.as_str(),
-            ..Line::default()
+impl<'a> Record<'a> {
+    /// A record for a request that begins now; `head` is absent where it could not be read.
+    pub fn begin(trail: &'a Trail, subject: &'a Subject, policy: &'a Policy, head: Option<&'a Head>) -> Self {
+        let line = Line::new(subject, policy);
+        let mut record = Self {
+            trail,
+            policy,
+            head,
+            started: Instant::now(),
+            flow: Flow::Single,
+            operation: None,
+            line,
+            acted: false,
+            capture: None,
+            closed: false,
         };
-        Self { trail: trail.clone(), started: Instant::now(), line, closed: false }
+        record.line.exe = subject.exe.as_deref().map(|text| record.shown("exe", redactor(trail).text(text)));
+        record.line.tls_subject = subject.tls.as_deref().map(|text| record.shown("tls_subject", redactor(trail).text(text)));
+        if let Some(head) = head {
+            record.line.method = Some(head.method.as_str());
+            record.line.user_agent = head.user_agent.as_deref().map(|text| record.shown("user_agent", redactor(trail).text(text)));
+            record.line.registry_auth = credentials::of(head, redactor(trail));
+            if record.line.registry_auth.is_some() {
+                record.line.redacted.push(Cow::Borrowed("registry_auth"));
+            }
+        }
+        record
     }
 
     /// The id that goes back to the client as `Dockgate-Ref`.
@@ -154,86 +109,9 @@ impl Record {
         &self.line.id
     }
 
-    /// Notes the head.
-    pub fn head(&mut self, head: &Head) {
-        self.line.method = Some(head.method.as_str());
-        self.line.user_agent = head.user_agent.as_deref().map(shown);
-        self.line.query = head.target.query.iter().map(|(name, _)| shown(name)).collect();
-        let segments: String = head.target.segments.iter().flat_map(|segment| ["/", segment.text.as_str()]).collect();
-        self.line.path = Some(shown(&segments));
-    }
-
-    /// Notes the operation and its canonical path.
-    pub fn endpoint(&mut self, endpoint: &Endpoint, head: &Head) {
-        let mut path = String::new();
-        endpoint.write(head.target.version, &mut path);
-        self.line.operation = Some(endpoint.operation.name());
-        self.line.path = Some(shown(&path));
-        self.line.names.extend(endpoint.names.iter().map(|name| shown(name)));
-    }
-
-    /// Notes what an action names: objects and images, never contents.
-    pub fn action(&mut self, action: &Action) {
-        self.line.query = action.query.iter().map(|(key, _)| key.name.to_owned()).collect();
-        self.line.dropped = action.dropped.iter().map(|name| shown(name)).collect();
-        let body = |key: &str| action.json().map(|json| json.text(key)).filter(|text| !text.is_empty());
-        let named = [action.query("name"), body("Name"), body("Container")];
-        self.line.names.extend(named.into_iter().flatten().map(shown));
-        self.line.image = body("Image").or_else(|| action.query("fromImage")).map(shown);
-    }
-
-    /// Notes the permit.
-    pub fn permit(&mut self, permit: &Permit) {
-        self.line.verdict = Some(VerdictWord::Allow);
-        if let Some(rule) = &permit.rule {
-            self.line.rule = Some(shown(&rule.text));
-            self.line.line = Some(rule.origin.to_string());
-        }
-        self.line.injected = permit.injected.iter().map(|at| shown(at)).collect();
-        self.line.warnings = permit.warnings.iter().map(|warning| shown(&format!("{} {}", warning.reason.code(), warning.at))).collect();
-        if let Some(denial) = &permit.would_deny {
-            self.would_deny(denial);
-        }
-        self.line.names = permit
-            .action()
-            .endpoint
-            .names
-            .iter()
-            .map(|name| shown(name))
-            .chain(self.line.names.drain(..).skip(permit.action().endpoint.names.len()))
-            .collect();
-    }
-
-    /// Notes why the policy denied it.
-    pub fn denied(&mut self, denial: &Denial) {
-        self.denial(denial, VerdictWord::Deny);
-    }
-
-    /// Notes what the body would have been denied for, in a mode that forwards it.
-    pub fn would_deny(&mut self, denial: &Denial) {
-        self.denial(denial, VerdictWord::WouldDeny);
-    }
-
-    fn denial(&mut self, denial: &Denial, verdict: VerdictWord) {
-        self.line.verdict = Some(verdict);
-        self.line.reason = Some(denial.reason.code());
-        self.line.at = Some(shown(&denial.at));
-        if let Some((rule, origin)) = &denial.rule {
-            self.line.rule = Some(shown(rule));
-            self.line.line = Some(origin.to_string());
-        }
-    }
-
-    /// Notes why it never became an action.
-    pub fn fault(&mut self, fault: &Fault) {
-        self.refused(fault.kind.code());
-        self.line.at = Some(shown(&fault.at)).filter(|at| !at.is_empty());
-    }
-
-    /// Notes another reason for a refusal: no engine, no trail, too many connections.
-    pub fn refused(&mut self, reason: &'static str) {
-        self.line.verdict.get_or_insert(VerdictWord::Refuse);
-        self.line.reason.get_or_insert(reason);
+    /// A message about the request for the operator's log, by the rules of the trail.
+    pub fn message(&self, text: &str) -> String {
+        redactor(self.trail).message(text)
     }
 
     /// Notes the status that the client gets.
@@ -256,72 +134,191 @@ impl Record {
         self.line.bytes_out += bytes;
     }
 
+    /// Notes a body that was relayed as it came.
+    pub fn uploaded(&mut self, uploaded: Uploaded) {
+        self.count_in(uploaded.bytes);
+        let sha256 = uploaded.whole.then(|| redact::hex(&uploaded.digest.finalize()));
+        self.line.body = Some(BodyNote { bytes: uploaded.bytes, sha256, ..BodyNote::default() });
+    }
+
+    /// Counts a piece of the reply; of one that names what was created the first bytes are kept.
+    pub fn reply_piece(&mut self, piece: &[u8]) {
+        self.count_out(piece.len() as u64);
+        if let Some(capture) = &mut self.capture {
+            capture.piece(piece);
+        }
+    }
+
     /// Writes the intent of a change, stream or tunnel; nothing may go upstream before this returns.
     ///
     /// # Errors
     /// When the trail does not take it; the request is then refused.
-    pub async fn intent(&mut self, kind: Kind) -> Result<(), TrailError> {
-        if matches!(kind, Kind::Read | Kind::SensitiveRead) {
+    pub async fn intent(&mut self, permit: &Permit) -> Result<(), TrailError> {
+        let flow = Flow::of(permit);
+        if flow == Flow::Single {
             return Ok(());
         }
         self.line.stage = Stage::Intent;
         let line = self.render();
-        self.trail.commit(line).await?;
-        self.line.stage = Stage::Outcome;
+        let committed = self.trail.commit(line).await;
+        self.line.stage = Stage::Single;
+        committed?;
+        self.flow = flow;
+        self.line.stage = if flow == Flow::Stream { Stage::End } else { Stage::Outcome };
+        if let Some(body) = &mut self.line.body {
+            body.summary = None; // the intent has it
+        }
         Ok(())
+    }
+
+    /// Writes that the reply of a stream or tunnel has begun; does nothing for other calls.
+    pub async fn begun(&mut self) {
+        if self.flow == Flow::Stream {
+            self.line.stage = Stage::Start;
+            self.append().await;
+            self.line.stage = Stage::End;
+        }
     }
 
     /// Closes the record.
     pub async fn close(mut self, ended: Ended) {
         self.closed = true;
-        self.line.ended = Some(ended);
+        self.finish(ended);
+        self.append().await;
+    }
+
+    async fn append(&mut self) {
         let line = self.render();
         if let Err(error) = self.trail.append(line).await {
             tracing::error!(%error, id = %self.line.id, "a record is not on the trail");
         }
     }
 
-    fn render(&mut self) -> String {
-        self.line.sequence = self.trail.next_sequence();
+    fn finish(&mut self, ended: Ended) {
+        self.line.ended = Some(ended);
+        let created = self.line.status.is_some_and(|status| (200..300).contains(&status));
+        let named = self.capture.take().filter(|_| created).and_then(|capture| capture.name());
+        self.line.resource_id = named.map(|name| redactor(self.trail).image(&name).text.into_owned());
+        if !self.acted {
+            self.unread();
+        }
+    }
+
+    /// A request that was refused before it was an action: its path as sent, and of its query what a rule can judge.
+    fn unread(&mut self) {
+        let Some(head) = self.head else { return };
+        let redactor = redactor(self.trail);
+        if self.line.path.is_none() {
+            let segments: String = head.target.segments.iter().flat_map(|segment| ["/", segment.text.as_str()]).collect();
+            self.line.api_version = head.target.version.map(Written);
+            self.set_path(segments);
+        }
+        let operation = self.operation;
+        let known = |name: &str| operation.and_then(|operation| operation.row().query.iter().find(|key| key.name == name));
+        let pairs = head.target.query.iter().map(|(name, value)| match known(name) {
+            Some(key) => (name.as_str(), redactor.query(key, value)),
+            None => (name.as_str(), Shown { text: Cow::Borrowed(""), hidden: !value.is_empty() }),
+        });
+        let named = pairs.map(|(name, value)| (redactor.text(name).text, value));
+        query(named, &mut self.line.query, &mut self.line.redacted);
+    }
+
+    /// The JSON object of the record as it now is, without the members that the writer puts first.
+    fn object(&mut self) -> String {
         self.line.duration_us = micros(self.started);
-        let mut line = serde_json::to_string(&self.line).unwrap_or_default();
-        line.push('\n');
-        line
+        let mut out = written(&self.line);
+        if out.len() > MAX_LINE {
+            self.line.truncate();
+            out = written(&self.line);
+        }
+        out
+    }
+
+    fn render(&mut self) -> String {
+        let object = self.object();
+        let sequence = self.trail.next_sequence();
+        let previous = "0".repeat(64);
+        let members = object.strip_prefix('{').unwrap_or_default();
+        format!("{{\"schema\":{SCHEMA},\"sequence\":{sequence},\"previous\":\"{previous}\",{members}\n")
+    }
+
+    fn shown<'t>(&mut self, place: &'static str, shown: Shown<'t>) -> Text<'t> {
+        if shown.hidden {
+            note(&mut self.line.redacted, Cow::Borrowed(place));
+        }
+        shown.text
     }
 }
 
-impl Drop for Record {
+impl Drop for Record<'_> {
     fn drop(&mut self) {
         if !self.closed {
-            self.line.ended = Some(Ended::Aborted);
+            self.finish(Ended::Aborted);
             let line = self.render();
             self.trail.append_now(line);
         }
     }
 }
 
-fn micros(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+impl Flow {
+    fn of(permit: &Permit) -> Self {
+        match permit.action().row().kind {
+            Kind::Read | Kind::SensitiveRead => Self::Single,
+            Kind::Stream => Self::Stream,
+            Kind::Tunnel if permit.opens_tunnel() => Self::Stream,
+            Kind::Tunnel | Kind::Change => Self::Change,
+        }
+    }
 }
 
-/// Text of a client as it may stand in a log that is shown on terminals: cut, and without control or bidirectional characters.
-fn shown(text: &str) -> String {
-    let unsafe_char =
-        |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-    let mut out: String = text.chars().take(MAX_TEXT).map(|c| if unsafe_char(c) { '\u{fffd}' } else { c }).collect();
-    if text.chars().nth(MAX_TEXT).is_some() {
-        out.push('…');
+fn redactor(trail: &Trail) -> &Redactor {
+    trail.redactor()
+}
+
+fn written(line: &Line<'_>) -> String {
+    let mut out = Vec::with_capacity(USUAL_LINE);
+    match serde_json::to_writer(&mut out, line) {
+        Ok(()) => String::from_utf8(out).unwrap_or_default(),
+        Err(_) => String::new(),
+    }
+}
+
+/// `name=value`, and the names of the keys in which something was hidden.
+fn query<'t, N: AsRef<str>>(pairs: impl Iterator<Item = (N, Shown<'t>)>, out: &mut Vec<String>, redacted: &mut Vec<Text<'static>>) {
+    *out = listed(pairs.map(|(name, value)| {
+        let name = name.as_ref();
+        if value.hidden {
+            note(redacted, Cow::Owned(format!("?{name}")));
+        }
+        let mut pair = String::with_capacity(name.len() + 1 + value.text.len());
+        pair.push_str(name);
+        if !(value.hidden && value.text.is_empty()) {
+            pair.push('=');
+            pair.push_str(&value.text);
+        }
+        pair
+    }));
+}
+
+fn note(list: &mut Vec<Text<'static>>, entry: Text<'static>) {
+    if !list.contains(&entry) && list.len() < MAX_LIST {
+        list.push(entry);
+    }
+}
+
+/// A list of what a client may have made long; what is left out is counted.
+fn listed(mut entries: impl Iterator<Item = String>) -> Vec<String> {
+    let mut out: Vec<String> = entries.by_ref().take(MAX_LIST).collect();
+    let more = entries.count();
+    if more > 0 {
+        out.push(format!("…(+{more})"));
     }
     out
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shows_client_text_without_control_characters_and_cut() {
-        assert_eq!(shown("a\u{1b}[31mb\u{202e}\n"), "a\u{fffd}[31mb\u{fffd}\u{fffd}");
-        assert_eq!(shown(&"x".repeat(600)).chars().count(), MAX_TEXT + 1);
-    }
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

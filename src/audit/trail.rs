@@ -13,6 +13,8 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use ulid::Ulid;
 
+use super::redact::Redactor;
+
 /// Records that may wait for the writer.
 const QUEUE: usize = 4096;
 /// Lines that one write gathers.
@@ -39,6 +41,7 @@ pub struct Trail {
     queue: mpsc::Sender<Job>,
     sequence: Arc<AtomicU64>,
     lost: Arc<AtomicU64>,
+    redactor: Arc<Redactor>,
 }
 
 struct Job {
@@ -75,12 +78,20 @@ impl Trail {
     pub fn to(sink: Box<dyn Write + Send>) -> io::Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         std::thread::Builder::new().name("trail".to_owned()).spawn(move || write_jobs(jobs, sink))?;
-        Ok(Self { queue, sequence: Arc::new(AtomicU64::new(1)), lost: Arc::new(AtomicU64::new(0)) })
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(io::Error::other)?;
+        let redactor = Arc::new(Redactor::new(key));
+        Ok(Self { queue, sequence: Arc::new(AtomicU64::new(1)), lost: Arc::new(AtomicU64::new(0)), redactor })
     }
 
     /// The next sequence number.
     pub fn next_sequence(&self) -> u64 {
         self.sequence.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What hides secrets in this trail's records.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// Records that could not be handed to the writer.

@@ -15,6 +15,7 @@ mod preset;
 mod reload;
 mod say;
 mod scan;
+mod schema;
 mod serve;
 mod stop;
 mod test;
@@ -74,6 +75,8 @@ enum Command {
     Audit(audit::Args),
     /// Show the gate at work in front of a small engine in memory
     Demo(demo::Args),
+    /// Print the JSON Schema of the audit trail
+    Schema(schema::Args),
     /// Print reference pages
     #[command(hide = true)]
     Docs(docs::Args),
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Docs(args) => docs::run(&args),
     };
     ExitCode::from(outcome.unwrap_or_else(|failure| failure.print()))

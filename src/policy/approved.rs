@@ -55,7 +55,7 @@ pub struct Scan {
 }
 
 /// The approved images and what their scans must come to.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Approved {
     images: BTreeMap<String, Scan>,
     /// The oldest that a scan may be, in seconds.

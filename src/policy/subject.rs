@@ -12,6 +12,12 @@ pub struct Subject {
     pub peer: Option<Peer>,
     /// The address of a TCP peer.
     pub address: Option<SocketAddr>,
+    /// The program of a peer, where its process can be looked at.
+    pub exe: Option<String>,
+    /// The container that a peer runs in, by the full id, where its process can be looked at.
+    pub container: Option<String>,
+    /// The name in a TLS client's certificate.
+    pub tls: Option<String>,
 }
 
 /// The credentials of a unix-socket peer at the time it connected (`SO_PEERCRED`).

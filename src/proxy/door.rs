@@ -14,13 +14,12 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::config::{Cidr, Door, Listen};
 use crate::docker::{Fault, FaultKind, Head};
-use crate::policy::subject::Peer;
 use crate::policy::{Policy, Subject};
+
+use super::peer;
 
 /// Connections that wait for an accept.
 const BACKLOG: i32 = 1024;
-/// The uid that the kernel shows for users of other namespaces.
-const OVERFLOW_UID: u32 = 65534;
 
 /// What every request through a door is held against.
 #[derive(Debug)]
@@ -156,24 +155,16 @@ impl Bound {
         match &self.listener {
             Listener::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                let subject = Subject { door: self.state.name.clone(), peer: peer(&stream), address: None };
+                let subject = peer::subject(&self.state.name, &stream);
                 Ok(Accepted::Unix(stream, subject))
             }
             Listener::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok(Accepted::Tcp(stream, Subject { door: self.state.name.clone(), peer: None, address: Some(address) }))
+                Ok(Accepted::Tcp(stream, Subject { door: self.state.name.clone(), address: Some(address), ..Subject::default() }))
             }
         }
     }
-}
-
-/// Ids of another namespace name nobody here: pid 0, or the overflow uid.
-fn peer(stream: &UnixStream) -> Option<Peer> {
-    let credentials = stream.peer_cred().ok()?;
-    let pid = credentials.pid();
-    let known = pid != Some(0) && credentials.uid() != OVERFLOW_UID;
-    known.then(|| Peer { uid: credentials.uid(), gid: credentials.gid(), pid })
 }
 
 fn bind_unix(path: &Path, door: &Door) -> io::Result<UnixListener> {

@@ -11,6 +11,8 @@ use crate::docker::chunked::{BodyDecoder, Piece};
 use crate::docker::fault::{Fault, FaultKind};
 use crate::docker::head::{Framing, Head, MAX_HEAD};
 
+use crate::audit::Uploaded;
+
 use super::inspect::Inspection;
 use super::refuse::Refusal;
 use super::upstream::{Fill, Upload};
@@ -130,45 +132,44 @@ impl<R: AsyncRead + Unpin> Input<R> {
     }
 
     /// Sends the body on as it comes, or as an inspection releases it; an error in it aborts the request upstream.
-    /// Returns the bytes that went, where the body ended well.
+    /// What went is counted as it goes.
     ///
     /// # Errors
     /// What the inspection found: the request upstream is cut then, and never ended.
-    pub async fn pump(&mut self, to: Fill, inspection: Option<Inspection<'_>>) -> Result<Option<u64>, Refusal> {
+    pub async fn pump(&mut self, to: Fill, inspection: Option<Inspection<'_>>, sent: &mut Uploaded) -> Result<(), Refusal> {
         let passed = match inspection {
-            Some(inspection) => self.pass_inspected(&to, inspection).await,
-            None => self.pass(&to).await,
+            Some(inspection) => self.pass_inspected(&to, inspection, sent).await,
+            None => self.pass(&to, sent).await,
         };
         match passed {
-            Ok(sent) => {
+            Ok(()) => {
                 let _upstream_gone = to.send(Upload::End).await; // a sender that is dropped without it aborts the request upstream
-                Ok(Some(sent))
+                sent.end();
+                Ok(())
             }
-            Err(Stop::EngineGone | Stop::Broken) => Ok(None),
+            Err(Stop::EngineGone | Stop::Broken) => Ok(()),
             Err(Stop::Refused(refusal)) => Err(refusal),
         }
     }
 
-    async fn pass(&mut self, to: &Fill) -> Result<u64, Stop> {
-        let mut sent = 0;
+    async fn pass(&mut self, to: &Fill, sent: &mut Uploaded) -> Result<(), Stop> {
         while let Some(piece) = self.piece().await? {
-            sent += piece.len() as u64;
+            sent.piece(&piece);
             to.send(Upload::Piece(piece)).await.map_err(|_| Stop::EngineGone)?;
         }
-        Ok(sent)
+        Ok(())
     }
 
-    async fn pass_inspected(&mut self, to: &Fill, mut inspection: Inspection<'_>) -> Result<u64, Stop> {
-        let mut sent = 0;
+    async fn pass_inspected(&mut self, to: &Fill, mut inspection: Inspection<'_>, sent: &mut Uploaded) -> Result<(), Stop> {
         while let Some(piece) = self.piece().await? {
             inspection.push(piece)?;
             while let Some(piece) = inspection.released() {
-                sent += piece.len() as u64;
+                sent.piece(&piece);
                 to.send(Upload::Piece(piece)).await.map_err(|_| Stop::EngineGone)?;
             }
         }
         inspection.end()?;
-        Ok(sent)
+        Ok(())
     }
 
     /// Resolves when the client closes its side; bytes of a next request stay in the buffer, and where they fill it

@@ -8,6 +8,7 @@ mod input;
 mod inspect;
 mod output;
 mod own;
+mod peer;
 mod pipeline;
 pub mod refuse;
 mod relay;

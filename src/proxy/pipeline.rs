@@ -10,7 +10,7 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
-use crate::audit::{Ended, Record, Trail};
+use crate::audit::{Ended, Record, Trail, Uploaded};
 use crate::docker::action::{Body, Reading};
 use crate::docker::head::Framing;
 use crate::docker::operations::{Kind, Reply, Row};
@@ -93,7 +93,7 @@ where
         let Some(head) = next.transpose() else { return client.output.shutdown().await };
         client.output.next_request(matches!(&head, Ok(head) if head.method == Method::Head));
         let policy = door.policy();
-        let mut record = Record::begin(&gate.trail, subject, &policy.name, policy.mode);
+        let mut record = Record::begin(&gate.trail, subject, &policy, head.as_ref().ok());
         let done = match &head {
             Ok(head) => Call { gate, door, policy: &policy, subject, head }.run(&mut client, &mut record).await,
             Err(fault) => Err(Refusal::Fault(fault.clone())),
@@ -112,16 +112,15 @@ where
 
 impl Call<'_> {
     /// Every `?` is a refusal; there is no other way out.
-    async fn run<R, W>(&self, client: &mut Client<R, W>, record: &mut Record) -> Result<Done, Refusal>
+    async fn run<R, W>(&self, client: &mut Client<R, W>, record: &mut Record<'_>) -> Result<Done, Refusal>
     where
         R: Half,
         W: AsyncWrite + Unpin,
     {
         let Self { gate, door, policy, subject, head } = self;
-        record.head(head);
         door.admits(subject, head)?;
         let endpoint = Endpoint::find(head)?;
-        record.endpoint(&endpoint, head);
+        record.endpoint(&endpoint);
         admits(policy, &endpoint)?;
         let body = self.inspected(&endpoint, client).await?;
         record.count_in(body.len() as u64);
@@ -134,7 +133,7 @@ impl Call<'_> {
             Verdict::Deny(denial) => return Err(denial.into()),
         };
         record.permit(&permit);
-        record.intent(permit.action().row().kind).await?;
+        record.intent(&permit).await?;
         if permit.opens_tunnel() { self.tunnel(&permit, client, record).await } else { self.forward(&permit, client, record).await }
     }
 
@@ -157,7 +156,7 @@ impl Call<'_> {
     }
 
     /// Sends what was permitted and relays what comes back, while the client's side is read.
-    async fn forward<R, W>(&self, permit: &Permit, client: &mut Client<R, W>, record: &mut Record) -> Result<Done, Refusal>
+    async fn forward<R, W>(&self, permit: &Permit, client: &mut Client<R, W>, record: &mut Record<'_>) -> Result<Done, Refusal>
     where
         R: Half,
         W: AsyncWrite + Unpin,
@@ -174,20 +173,22 @@ impl Call<'_> {
             output.go_on().await.map_err(|_| Refusal::ClientGone)?;
         }
         let asked = self.asked(permit, self.head.keep_alive);
-        let mut uploaded = 0;
+        let mut uploaded = fill.as_ref().map(|_| Uploaded::default());
         let done = tokio::select! {
             done = async { relay(output, self.sent(permit, outgoing, record).await?, &asked, record).await } => done,
             gone = client_gone(input, fill.map(|fill| (fill, inspection)), &mut uploaded, row) => gone.map(|()| (Ended::ClientGone, false)),
             () = self.gate.stopped(), if row.kind == Kind::Stream => Ok((Ended::Drained, false)),
         };
-        record.count_in(uploaded);
+        if let Some(uploaded) = uploaded {
+            record.uploaded(uploaded);
+        }
         if let Some(denial) = would_deny.get() {
             record.would_deny(denial);
         }
         done.map(|(ended, goes_on)| (ended, goes_on && input.body_ended()))
     }
 
-    async fn sent(&self, permit: &Permit, body: Option<Outgoing>, record: &mut Record) -> Result<Exchange, Refusal> {
+    async fn sent(&self, permit: &Permit, body: Option<Outgoing>, record: &mut Record<'_>) -> Result<Exchange, Refusal> {
         let since = Instant::now();
         let exchange = self.gate.upstream.send(permit, body).await.map_err(|error| {
             tracing::warn!(%error, operation = permit.action().endpoint.operation.name(), "the engine did not answer");
@@ -198,7 +199,7 @@ impl Call<'_> {
     }
 
     /// A tunnel: what is not answered with 101 is relayed as an ordinary reply, the connection then ends.
-    async fn tunnel<R, W>(&self, permit: &Permit, client: &mut Client<R, W>, record: &mut Record) -> Result<Done, Refusal>
+    async fn tunnel<R, W>(&self, permit: &Permit, client: &mut Client<R, W>, record: &mut Record<'_>) -> Result<Done, Refusal>
     where
         R: Half,
         W: AsyncWrite + Unpin,
@@ -223,11 +224,11 @@ impl Call<'_> {
 async fn client_gone<R: Half>(
     input: &mut Input<R>,
     upload: Option<(Fill, Option<Inspection<'_>>)>,
-    uploaded: &mut u64,
+    uploaded: &mut Option<Uploaded>,
     row: &Row,
 ) -> Result<(), Refusal> {
     if let Some((fill, inspection)) = upload {
-        *uploaded = input.pump(fill, inspection).await?.unwrap_or_default();
+        input.pump(fill, inspection, uploaded.get_or_insert_default()).await?;
     }
     input.closed().await;
     match (row.reply, row.kind) {
@@ -239,7 +240,7 @@ async fn client_gone<R: Half>(
 }
 
 /// The one place where a refused request is answered.
-async fn refuse<R, W>(refusal: Refusal, keep_alive: bool, client: &mut Client<R, W>, record: &mut Record) -> Done
+async fn refuse<R, W>(refusal: Refusal, keep_alive: bool, client: &mut Client<R, W>, record: &mut Record<'_>) -> Done
 where
     R: Half,
     W: AsyncWrite + Unpin,
@@ -253,7 +254,7 @@ where
         }
     }
     if let Some(line) = operator_line(&refusal) {
-        tracing::info!(id = record.id(), "{line}");
+        tracing::info!(id = record.id(), "{}", record.message(&line));
     }
     if matches!(refusal, Refusal::ClientGone) || output.begun() {
         return (Ended::ClientGone, false);

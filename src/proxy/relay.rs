@@ -35,7 +35,7 @@ pub async fn relay<W: AsyncWrite + Unpin>(
     output: &mut Output<W>,
     exchange: Exchange,
     asked: &Asked,
-    record: &mut Record,
+    record: &mut Record<'_>,
 ) -> Result<(Ended, bool), Refusal> {
     let Exchange { reply, lease } = exchange;
     record.status(reply.status().as_u16());
@@ -50,13 +50,13 @@ async fn whole<W: AsyncWrite + Unpin>(
     reply: Response<Incoming>,
     lease: Lease,
     asked: &Asked,
-    record: &mut Record,
+    record: &mut Record<'_>,
 ) -> Result<(Ended, bool), Refusal> {
     let (parts, body) = reply.into_parts();
     let mut headers = filter::headers(&parts.headers);
     let bytes = filter::whole(body, &asked.filter, &mut headers).await?;
     lease.give_back();
-    record.count_out(bytes.len() as u64);
+    record.reply_piece(&bytes);
     let framing = framing(&asked.method, parts.status, Some(bytes.len() as u64), asked.http);
     let reference = record.id().to_owned();
     let head = ReplyHead { status: parts.status, headers: &headers, reference: &reference, framing, keep_alive: asked.keep_alive };
@@ -69,7 +69,7 @@ async fn pieces<W: AsyncWrite + Unpin>(
     reply: Response<Incoming>,
     lease: Lease,
     asked: &Asked,
-    record: &mut Record,
+    record: &mut Record<'_>,
 ) -> (Ended, bool) {
     let (parts, mut body) = reply.into_parts();
     let mut headers = filter::headers(&parts.headers);
@@ -83,10 +83,11 @@ async fn pieces<W: AsyncWrite + Unpin>(
     if output.head(&head).await.is_err() {
         return (Ended::ClientGone, false);
     }
+    record.begun().await;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return (Ended::UpstreamGone, false) };
         let Ok(piece) = frame.into_data() else { continue }; // trailers are dropped
-        record.count_out(piece.len() as u64);
+        record.reply_piece(&piece);
         if output.piece(framing, &piece).await.is_err() {
             return (Ended::ClientGone, false);
         }

@@ -141,7 +141,7 @@ async fn connection(gate: Arc<Gate>, door: Arc<DoorState>, accepted: Accepted, p
 /// One connection too many still gets an answer and a record.
 async fn overloaded<W: tokio::io::AsyncWrite + Unpin>(gate: &Gate, door: &DoorState, subject: &Subject, writer: W) {
     let policy = door.policy();
-    let mut record = Record::begin(&gate.trail, subject, &policy.name, policy.mode);
+    let mut record = Record::begin(&gate.trail, subject, &policy, None);
     let refusal = Refusal::Overload;
     record.refused(refusal.code());
     record.status(refusal.status().as_u16());

@@ -58,7 +58,7 @@ pub async fn run<R, W>(
     output: &mut Output<W>,
     reply: Response<Incoming>,
     wanted: Option<&Upgrade>,
-    record: &mut Record,
+    record: &mut Record<'_>,
 ) -> Result<Ended, Refusal>
 where
     R: Half,
@@ -73,6 +73,7 @@ where
     if answer(output, headers, wanted, &reference, record).await.is_err() {
         return Ok(Ended::ClientGone);
     }
+    record.begun().await;
     let (from_engine, to_engine) = tokio::io::split(TokioIo::new(upgraded));
     let (reader, ahead) = input.parts();
     let (mut sent, mut received) = (0, 0);
@@ -88,7 +89,7 @@ async fn answer<W: AsyncWrite + Unpin>(
     mut headers: HeaderMap,
     wanted: Option<&Upgrade>,
     reference: &str,
-    record: &mut Record,
+    record: &mut Record<'_>,
 ) -> std::io::Result<()> {
     let protocol = match wanted {
         Some(Upgrade::Tcp) => Some("tcp"),

@@ -60,10 +60,9 @@ fn sigterm_ends_it_within_the_drain_time_although_events_are_open() {
         assert_eq!(bed.gate.code(), 0, "{}", bed.gate.log());
         assert!(start.elapsed() < Duration::from_secs(15), "it took {:?}, and the drain time is 8 s", start.elapsed());
         let _closed = (events.end(), attached.end());
-        let outcome =
-            bed.gate.record("the end of the stream", |record| record["operation"] == "SystemEvents" && record["stage"] == "outcome");
+        let outcome = bed.gate.record("the end of the stream", |record| record["operation"] == "SystemEvents" && record["stage"] == "end");
         assert_eq!(outcome["ended"], "drained", "{outcome}");
-        bed.gate.record("the end of the tunnel", |record| record["operation"] == "ContainerAttach" && record["stage"] == "outcome");
+        bed.gate.record("the end of the tunnel", |record| record["operation"] == "ContainerAttach" && record["stage"] == "end");
         assert!(!bed.socket("ci").exists(), "a socket that nobody serves stayed");
     }
 }

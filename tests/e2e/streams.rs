@@ -76,7 +76,7 @@ fn exec_start_without_upgrade_is_a_200_with_a_raw_stream() {
             assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
             assert!(head.to_lowercase().contains("content-type: application/vnd.docker.raw-stream\r\n"), "{head}");
             converse(&mut wire);
-            let outcome = bed.gate.record("the exec", |record| record["stage"] == "outcome" && record["names"][0] == id.as_str());
+            let outcome = bed.gate.record("the exec", |record| record["stage"] == "end" && record["names"][0] == id.as_str());
             assert_eq!((outcome["operation"].as_str(), outcome["ended"].as_str()), (Some("ExecStart"), Some("complete")), "{outcome}");
             assert!(outcome["bytes_in"].as_u64() >= Some(11) && outcome["bytes_out"].as_u64() >= Some(39), "{outcome}");
         }
@@ -98,8 +98,7 @@ fn a_client_that_vanishes_ends_its_tunnel_and_not_the_container() {
                 // an end of input may be all that the client meant, so the engine's next word decides
                 bed.run(RAW, &format!("kill {name}")).ok();
             }
-            let ends =
-                |record: &Value| record["operation"] == "ContainerAttach" && record["stage"] == "outcome" && record["names"][0] == *id;
+            let ends = |record: &Value| record["operation"] == "ContainerAttach" && record["stage"] == "end" && record["names"][0] == *id;
             bed.gate.record("the end of the tunnel", ends);
         }
     });
@@ -117,7 +116,7 @@ fn a_client_that_vanishes_ends_its_stream() {
             let at = |stage: &'static str| move |record: &Value| record["operation"] == *operation && record["stage"] == stage;
             bed.gate.record("its begin", at("intent"));
             drop(client);
-            assert_eq!(bed.gate.record("its end", at("outcome"))["ended"], "client-gone", "{line}");
+            assert_eq!(bed.gate.record("its end", at("end"))["ended"], "client-gone", "{line}");
         }
     });
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dockgate::audit::Trail;
+use dockgate::audit::{Trail, redact};
 use dockgate::config;
 use dockgate::proxy::serve::Server;
 use dockgate::proxy::upstream::{Address, Upstream};
@@ -113,7 +113,7 @@ impl Gate {
         self.stop.send(()).unwrap();
         self.running.await.unwrap();
         let text = std::fs::read_to_string(self.folder.path().join("trail.jsonl")).unwrap();
-        let mut lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let mut lines = text.lines().map(crate::support::schema::record);
         lines.rfind(|line| line["stage"] != "event").unwrap()
     }
 }
@@ -201,6 +201,7 @@ async fn a_good_archive_passes_byte_for_byte() {
     assert_eq!(sent.body().unwrap(), body);
     let record = gate.last_record().await;
     assert_eq!((&record["bytes_in"], &record["ended"]), (&body.len().into(), &"complete".into()));
+    assert_eq!(record["body"], serde_json::json!({ "bytes": body.len(), "sha256": redact::sha256(&body) }));
 }
 
 #[tokio::test]

@@ -23,5 +23,6 @@ mod properties;
 mod readers;
 mod recorded;
 mod reload;
+mod secrets;
 mod streams;
 mod support;

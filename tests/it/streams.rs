@@ -61,8 +61,7 @@ impl Gate {
         self.stop.take();
         within(&mut self.running).await.unwrap();
         let text = std::fs::read_to_string(self.folder.path().join("trail.jsonl")).unwrap();
-        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        lines.filter(|line| line["stage"] != "event").collect()
+        text.lines().map(crate::support::schema::record).filter(|line| line["stage"] != "event").collect()
     }
 }
 
@@ -123,8 +122,11 @@ async fn a_tunnel_keeps_early_bytes_on_both_sides_and_passes_half_close_both_way
 
     let records = gate.records().await;
     assert_eq!(records[0]["stage"], "intent");
-    assert_eq!((&records[1]["stage"], &records[1]["ended"]), (&"outcome".into(), &"complete".into()));
-    assert_eq!((&records[1]["bytes_in"], &records[1]["bytes_out"]), (&5.into(), &9.into()));
+    assert_eq!((&records[1]["stage"], &records[1]["status"], &records[1]["ended"]), (&"start".into(), &101.into(), &().into()));
+    assert!(records[1]["upstream_us"].is_u64(), "{}", records[1]);
+    assert_eq!((&records[2]["stage"], &records[2]["ended"]), (&"end".into(), &"complete".into()));
+    assert_eq!((&records[2]["bytes_in"], &records[2]["bytes_out"]), (&5.into(), &9.into()));
+    assert!(records.iter().all(|record| record["id"] == records[0]["id"]));
 }
 
 #[tokio::test]
@@ -241,6 +243,8 @@ async fn a_client_that_vanishes_ends_the_stream_at_the_engine() {
     assert_eq!(read_to_end(&mut engine).await, b"");
     let records = gate.records().await;
     assert_eq!(records.last().unwrap()["ended"], "client-gone");
+    let stages: Vec<&str> = records.iter().map(|record| record["stage"].as_str().unwrap()).collect();
+    assert_eq!(stages, ["intent", "start", "end"]);
 }
 
 #[tokio::test]

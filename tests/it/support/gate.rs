@@ -107,7 +107,7 @@ impl Gate {
         };
         assert!(status.success(), "the gate ended with {status}\n{}", self.messages());
         let lines = std::fs::read_to_string(&self.trail).unwrap();
-        let records = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let records = lines.lines().map(super::schema::record);
         records.map(|record| (record["id"].as_str().unwrap().to_owned(), record)).collect()
     }
 }

@@ -4,6 +4,7 @@
 pub mod client;
 pub mod engine;
 pub mod gate;
+pub mod schema;
 
 use std::io::Write as _;
 use std::path::PathBuf;

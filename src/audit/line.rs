@@ -1,0 +1,264 @@
+//! A record as it is written: every member of one line of the trail, in order.
+//! Knows nothing of where the values come from, nor of the members that the writer puts before them.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::sync::Arc;
+
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
+use ulid::Ulid;
+
+use super::moment;
+use super::words::{Ended, Stage, VerdictWord};
+use crate::docker::{ApiVersion, Value};
+use crate::policy::rule::{Origin, Rule};
+use crate::policy::{Policy, Subject};
+
+/// Text that is borrowed where nothing in it had to be changed.
+pub(super) type Text<'a> = Cow<'a, str>;
+
+/// All members but `schema`, `sequence` and `previous`. `docs/audit.schema.json` describes each.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Line<'a> {
+    pub id: String,
+    pub stage: Stage,
+    pub time: Time,
+    pub boottime_us: u64,
+    pub host: &'a str,
+    pub door: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exe: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_container: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_subject: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Written<std::net::SocketAddr>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<Written<ApiVersion>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub query: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry_auth: Option<RegistryAuth>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<BodyNote>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_id: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub redacted: Vec<Text<'static>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub injected: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Text<'static>>,
+    pub policy: &'a str,
+    pub policy_digest: &'a str,
+    pub mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<VerdictWord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<Written<Origin>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    pub duration_us: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+}
+
+impl<'a> Line<'a> {
+    /// A line for a request that begins now.
+    pub(super) fn new(subject: &'a Subject, policy: &'a Policy) -> Self {
+        Self {
+            id: Ulid::new().to_string(),
+            stage: Stage::Single,
+            time: Time(jiff::Timestamp::now()),
+            boottime_us: moment::boottime_us(),
+            host: moment::host(),
+            door: &subject.door,
+            uid: subject.peer.map(|peer| peer.uid),
+            gid: subject.peer.map(|peer| peer.gid),
+            pid: subject.peer.and_then(|peer| peer.pid),
+            exe: None,
+            client_container: subject.container.as_deref(),
+            tls_subject: None,
+            address: subject.address.map(Written),
+            user_agent: None,
+            operation: None,
+            method: None,
+            path: None,
+            api_version: None,
+            query: Vec::new(),
+            names: Vec::new(),
+            image: None,
+            registry_auth: None,
+            body: None,
+            resource_id: None,
+            redacted: Vec::new(),
+            dropped: Vec::new(),
+            injected: Vec::new(),
+            warnings: Vec::new(),
+            checks: Vec::new(),
+            policy: &policy.name,
+            policy_digest: &policy.digest,
+            mode: policy.mode.as_str(),
+            verdict: None,
+            reason: None,
+            at: None,
+            rule: None,
+            line: None,
+            status: None,
+            bytes_in: 0,
+            bytes_out: 0,
+            duration_us: 0,
+            upstream_us: None,
+            ended: None,
+            truncated: false,
+        }
+    }
+
+    /// Drops what can be long; a line has an end.
+    pub(super) fn truncate(&mut self) {
+        self.truncated = true;
+        if let Some(body) = &mut self.body {
+            body.summary = None;
+        }
+        for list in [&mut self.query, &mut self.dropped, &mut self.injected, &mut self.warnings] {
+            list.clear();
+        }
+        self.names.truncate(4);
+        self.redacted.truncate(4);
+    }
+}
+
+/// That credentials for a registry came along, and for which one: never what they are.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct RegistryAuth {
+    pub present: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+}
+
+/// The body, as it goes to the engine.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(super) struct BodyNote {
+    pub bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hmac: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Json>,
+}
+
+/// When the request began: UTC, RFC 3339, microseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Time(pub jiff::Timestamp);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:.6}", self.0))
+    }
+}
+
+/// A value that stands in the record as it is displayed, without a text of its own.
+#[derive(Debug, Clone)]
+pub(super) struct Written<T>(pub T);
+
+impl<T: Display> Serialize for Written<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// The rule that decided, as written in the configuration.
+#[derive(Debug, Clone)]
+pub(super) enum RuleText {
+    /// The policy's own.
+    Shared(Arc<Rule>),
+    /// That of a denial.
+    Own(String),
+}
+
+impl Serialize for RuleText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Self::Shared(rule) => &rule.text,
+            Self::Own(text) => text,
+        })
+    }
+}
+
+/// A value of our own JSON type.
+#[derive(Debug, Clone)]
+pub(super) struct Json(pub Value);
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        value(&self.0, serializer)
+    }
+}
+
+struct Borrowed<'v>(&'v Value);
+
+impl Serialize for Borrowed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        value(self.0, serializer)
+    }
+}
+
+fn value<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Value::Null => serializer.serialize_unit(),
+        Value::Bool(value) => serializer.serialize_bool(*value),
+        Value::Number(digits) => match (digits.parse::<i64>(), digits.parse::<u64>()) {
+            (Ok(number), _) => serializer.serialize_i64(number),
+            (Err(_), Ok(number)) => serializer.serialize_u64(number),
+            (Err(_), Err(_)) => serializer.serialize_str(digits),
+        },
+        Value::Text(text) => serializer.serialize_str(text),
+        Value::List(items) => {
+            let mut list = serializer.serialize_seq(Some(items.len()))?;
+            items.iter().try_for_each(|item| list.serialize_element(&Borrowed(item)))?;
+            list.end()
+        }
+        Value::Object(members) => {
+            let mut map = serializer.serialize_map(Some(members.len()))?;
+            members.iter().try_for_each(|(name, member)| map.serialize_entry(name.as_ref(), &Borrowed(member)))?;
+            map.end()
+        }
+    }
+}
