@@ -73,8 +73,6 @@ pub enum Ended {
 
 #[derive(Debug, Clone, Default, Serialize)]
 struct Line {
-    schema: u32,
-    sequence: u64,
     id: String,
     stage: Stage,
     time: String,
@@ -134,7 +132,6 @@ impl Record {
     /// A record for a request that begins now.
     pub fn begin(trail: &Trail, subject: &Subject, policy: &str, mode: Mode) -> Self {
         let line = Line {
-            schema: SCHEMA,
             id: Ulid::new().to_string(),
             time: jiff::Timestamp::now().to_string(),
             door: subject.door.clone(),
@@ -262,13 +259,13 @@ impl Record {
     /// When the trail does not take it; the request is then refused.
     pub async fn intent(&mut self, kind: Kind) -> Result<(), TrailError> {
         if matches!(kind, Kind::Read | Kind::SensitiveRead) {
-            return Ok(());
+            return if self.trail.admits_reads() { Ok(()) } else { Err(TrailError::Broken) };
         }
         self.line.stage = Stage::Intent;
         let line = self.render();
-        self.trail.commit(line).await?;
-        self.line.stage = Stage::Outcome;
-        Ok(())
+        let committed = self.trail.commit(line).await;
+        self.line.stage = if committed.is_ok() { Stage::Outcome } else { Stage::Single };
+        committed
     }
 
     /// Closes the record.
@@ -281,12 +278,11 @@ impl Record {
         }
     }
 
+    /// The text from the id on: what comes before it is the writer's.
     fn render(&mut self) -> String {
-        self.line.sequence = self.trail.next_sequence();
         self.line.duration_us = micros(self.started);
-        let mut line = serde_json::to_string(&self.line).unwrap_or_default();
-        line.push('\n');
-        line
+        let line = serde_json::to_string(&self.line).unwrap_or_default();
+        line.strip_prefix('{').unwrap_or_default().to_owned()
     }
 }
 

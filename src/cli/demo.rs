@@ -164,7 +164,8 @@ impl Seen {
 impl Write for Seen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut lines = self.lines();
-        for line in String::from_utf8_lossy(bytes).lines() {
+        // the trail's own events are no part of the tour
+        for line in String::from_utf8_lossy(bytes).lines().filter(|line| !line.contains("\"stage\":\"event\"")) {
             if lines.live { say::out(tour::shortened(line)) } else { lines.waiting.push(line.to_owned()) }
         }
         drop(lines);

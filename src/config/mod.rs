@@ -1,6 +1,7 @@
 //! TOML as written → valid values, and the only wording of configuration errors.
 //! Knows nothing of sockets, the audit trail or the command line.
 
+mod audit;
 mod binds;
 mod checks;
 mod cidr;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 
 use crate::policy::Policy;
 
+pub use audit::{Audit, AuditSync, CheckpointsTo, OnFailure, SinkUrl};
 pub use cidr::Cidr;
 pub use door::{DEFAULT_MODE, Door};
 pub use error::{Diagnostic, Severity};
@@ -54,7 +56,7 @@ pub struct Config {
     pub doors: Vec<Door>,
     /// The policies of the file and the presets that its doors name.
     pub policies: BTreeMap<String, Arc<Policy>>,
-    /// Where the trail goes.
+    /// The trail.
     pub audit: Audit,
     /// Sizes, times and counts.
     pub limits: Limits,
@@ -62,13 +64,6 @@ pub struct Config {
     pub protected: Vec<String>,
     /// The file that this came from, where there is one; `load` leaves it empty.
     pub path: Option<PathBuf>,
-}
-
-/// Where the trail goes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Audit {
-    /// The file; `None` for standard output.
-    pub file: Option<PathBuf>,
 }
 
 /// A configuration and everything that is to be said about it.

@@ -23,3 +23,4 @@ mod readers;
 mod recorded;
 mod streams;
 mod support;
+mod trail;

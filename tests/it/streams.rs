@@ -61,7 +61,8 @@ impl Gate {
         self.stop.take();
         within(&mut self.running).await.unwrap();
         let text = std::fs::read_to_string(self.folder.path().join("trail.jsonl")).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let records = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        records.filter(|record| record["stage"] != "event").collect()
     }
 }
 

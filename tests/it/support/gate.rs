@@ -27,7 +27,7 @@ impl Gate {
     /// Starts it and waits until it serves and has nothing of its own left to ask the upstream. `config` has everything but `[audit]`.
     pub fn start(folder: &Path, config: &str, doors: &[PathBuf]) -> Self {
         let (trail, messages, file) = (folder.join("trail.jsonl"), folder.join("stderr.txt"), folder.join("dockgate.toml"));
-        std::fs::write(&file, format!("{config}\n[audit]\nfile = \"{}\"\n", trail.display())).unwrap();
+        std::fs::write(&file, format!("{config}\n[audit]\nfile = \"{}\"\nfold-above = 0\n", trail.display())).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_dockgate"))
             .args(["serve", "--config"])
             .arg(&file)
@@ -72,7 +72,8 @@ impl Gate {
         assert!(status.success(), "the gate ended with {status}\n{}", self.messages());
         let lines = std::fs::read_to_string(&self.trail).unwrap();
         let records = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        records.map(|record| (record["id"].as_str().unwrap().to_owned(), record)).collect()
+        let calls = records.filter(|record| record["stage"] != "event");
+        calls.map(|record| (record["id"].as_str().unwrap().to_owned(), record)).collect()
     }
 }
 
