@@ -36,7 +36,11 @@ impl Chain {
     /// Writes the next line. `text` is a record from `"id":` to its closing brace.
     pub fn add(&mut self, text: &str, out: &mut Vec<u8>) {
         let mut line = format!(r#"{{"schema":{SCHEMA},"sequence":{},"previous":"{}","#, self.sequence + 1, hex(&self.last));
-        if line.len() + text.len() > MAX_LINE { line.push_str(&stump(text)) } else { line.push_str(text) }
+        if line.len() + text.len() > MAX_LINE {
+            line.push_str(&stump(text))
+        } else {
+            line.push_str(text)
+        }
         self.follow(self.sequence + 1, line.as_bytes());
         out.extend_from_slice(line.as_bytes());
         out.push(b'\n');

@@ -65,15 +65,8 @@ struct Head {
 pub(super) fn read(file: &File) -> io::Result<Found> {
     let mut reader = BufReader::with_capacity(256 << 10, file);
     reader.seek(SeekFrom::Start(0))?;
-    let mut found = Found {
-        chain: Chain::new(String::new()),
-        key: None,
-        born: None,
-        good: 0,
-        end: End::Empty,
-        torn: Vec::new(),
-        broken: None,
-    };
+    let mut found =
+        Found { chain: Chain::new(String::new()), key: None, born: None, good: 0, end: End::Empty, torn: Vec::new(), broken: None };
     let (mut buffer, mut number) = (Vec::new(), 0);
     loop {
         buffer.clear();
@@ -130,6 +123,9 @@ impl Found {
         use base64::Engine as _;
         let bytes = base64::engine::general_purpose::STANDARD.encode(&self.torn);
         let sha256 = super::merkle::hex(&digest(&self.torn));
-        format!("{}\n", serde_json::json!({ "sequence": self.chain.sequence + 1, "bytes": self.torn.len(), "sha256": sha256, "base64": bytes }))
+        format!(
+            "{}\n",
+            serde_json::json!({ "sequence": self.chain.sequence + 1, "bytes": self.torn.len(), "sha256": sha256, "base64": bytes })
+        )
     }
 }

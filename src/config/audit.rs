@@ -182,11 +182,8 @@ fn failures(table: &Table<'_>, audit: &mut Audit, report: &mut Report<'_>) {
                 Some("use `\"changes\"`, the default".to_owned());
         }
     }
-    let words = [
-        ("deny-changes", OnFailure::DenyChanges),
-        ("deny-all", OnFailure::DenyAll),
-        ("continue-unaudited", OnFailure::ContinueUnaudited),
-    ];
+    let words =
+        [("deny-changes", OnFailure::DenyChanges), ("deny-all", OnFailure::DenyAll), ("continue-unaudited", OnFailure::ContinueUnaudited)];
     if let Some(item) = table.get("on-failure") {
         audit.on_failure = word(&item, &words, report).unwrap_or(audit.on_failure);
         if audit.on_failure == OnFailure::ContinueUnaudited {
@@ -283,7 +280,8 @@ fn sinks(item: &Item<'_>, report: &mut Report<'_>) -> Option<Vec<SinkUrl>> {
             }
             Some(sink) => found.push(sink),
             None => {
-                report.error("bad-url", &to.span, format!("`{}` is no place for a sink", text.escape_debug())).hint = Some(EXAMPLES.to_owned());
+                report.error("bad-url", &to.span, format!("`{}` is no place for a sink", text.escape_debug())).hint =
+                    Some(EXAMPLES.to_owned());
             }
         }
     }

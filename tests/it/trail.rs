@@ -43,7 +43,11 @@ pub fn whole(folder: &Path) -> Vec<Value> {
             if lines.is_empty() && value["sequence"] != 1 {
                 previous = value["previous"].as_str().unwrap().to_owned(); // older files were removed
             } else {
-                assert_eq!(value["sequence"].as_u64(), lines.last().map_or(Some(1), |last: &Value| last["sequence"].as_u64().map(|n| n + 1)), "{here}");
+                assert_eq!(
+                    value["sequence"].as_u64(),
+                    lines.last().map_or(Some(1), |last: &Value| last["sequence"].as_u64().map(|n| n + 1)),
+                    "{here}"
+                );
             }
             assert_eq!(value["previous"], previous, "{here}");
             if at == 0 {
@@ -88,7 +92,7 @@ pub fn shown(lines: &[Value]) -> Vec<&str> {
 
 /// The folder as a crash leaves it now.
 fn crashed(folder: &Path) -> tempfile::TempDir {
-    let image = tempfile::tempdir().unwrap();
+    let image = crate::support::folder();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         std::fs::copy(&path, image.path().join(path.file_name().unwrap())).unwrap();
@@ -102,7 +106,7 @@ fn file(folder: &tempfile::TempDir) -> PathBuf {
 
 #[tokio::test]
 async fn a_restart_continues_the_chain_in_the_same_file() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::support::folder();
     for id in ["a", "b", "c"] {
         let trail = Trail::file(&file(&folder)).unwrap();
         trail.commit(text(id, "intent")).await.unwrap();
@@ -111,7 +115,10 @@ async fn a_restart_continues_the_chain_in_the_same_file() {
     let lines = whole(folder.path());
     assert_eq!(shown(&lines), ["open", "a", "close", "open", "b", "close", "open", "c", "close"]);
     let (first, second) = (&lines[0]["detail"], &lines[3]["detail"]);
-    assert!(first["log"] == second["log"] && first["key"] == second["key"] && second["first"] == 4 && second["file"] == 1, "{first} {second}");
+    assert!(
+        first["log"] == second["log"] && first["key"] == second["key"] && second["first"] == 4 && second["file"] == 1,
+        "{first} {second}"
+    );
     assert_eq!(notes(folder.path()).len(), 3, "every close is signed");
     let mode = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("audit.jsonl"), mode("audit.key"), mode("audit.pub"), mode("audit.checkpoints")), (0o600, 0o600, 0o644, 0o600));
@@ -119,7 +126,7 @@ async fn a_restart_continues_the_chain_in_the_same_file() {
 
 #[tokio::test]
 async fn a_crash_is_told_at_the_next_start() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::support::folder();
     let trail = Trail::file(&file(&folder)).unwrap();
     trail.commit(text("a", "intent")).await.unwrap();
     let image = crashed(folder.path());
@@ -132,7 +139,7 @@ async fn a_crash_is_told_at_the_next_start() {
 #[tokio::test]
 async fn a_torn_line_is_kept_beside_the_trail_and_told() {
     for torn in [&b"{\"schema\":1,\"sequ"[..], b"\0\0\0\0\0\0", b"no record\n", b"\xff"] {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::support::folder();
         let trail = Trail::file(&file(&folder)).unwrap();
         trail.commit(text("a", "intent")).await.unwrap();
         let image = crashed(folder.path());
@@ -151,7 +158,7 @@ async fn a_torn_line_is_kept_beside_the_trail_and_told() {
 
 #[tokio::test]
 async fn a_first_line_that_was_torn_and_a_crash_between_two_files_go_on_where_the_trail_ended() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::support::folder();
     let trail = Trail::file(&file(&folder)).unwrap();
     trail.commit(text("a", "intent")).await.unwrap();
     let image = crashed(folder.path());
@@ -167,7 +174,7 @@ async fn a_first_line_that_was_torn_and_a_crash_between_two_files_go_on_where_th
 
 #[tokio::test]
 async fn a_file_whose_chain_does_not_hold_is_never_continued() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::support::folder();
     let trail = Trail::file(&file(&folder)).unwrap();
     for id in ["a", "b", "c"] {
         trail.commit(text(id, "intent")).await.unwrap();
@@ -183,12 +190,15 @@ async fn a_file_whose_chain_does_not_hold_is_never_continued() {
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let detail = &lines[0]["detail"];
     assert_eq!((&detail["broken-at"], &detail["previous-file"], &detail["file"]), (&4.into(), &"audit.000001.jsonl".into(), &2.into()));
-    assert_eq!((&lines[0]["sequence"], &lines[0]["previous"]), (&6.into(), &hex(&digest(changed.lines().last().unwrap().as_bytes())).into()));
+    assert_eq!(
+        (&lines[0]["sequence"], &lines[0]["previous"]),
+        (&6.into(), &hex(&digest(changed.lines().last().unwrap().as_bytes())).into())
+    );
 }
 
 #[tokio::test]
 async fn what_is_no_trail_is_set_aside_whole() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::support::folder();
     let old = "{\"schema\":1,\"sequence\":1,\"id\":\"a\",\"stage\":\"single\"}\n{\"schema\":1}\n";
     std::fs::write(file(&folder), old).unwrap();
     Trail::file(&file(&folder)).unwrap().close().await.unwrap();
@@ -199,7 +209,7 @@ async fn what_is_no_trail_is_set_aside_whole() {
 
 #[tokio::test]
 async fn rotated_files_are_read_only_linked_and_only_so_many() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::support::folder();
     let settings = Settings { rotate_size: Some(4 << 10), keep_files: Some(3), ..Settings::of(file(&folder)) };
     let trail = Trail::open(&settings).unwrap();
     for id in 0..200 {
@@ -223,7 +233,7 @@ async fn rotated_files_are_read_only_linked_and_only_so_many() {
 
 #[tokio::test]
 async fn opens_its_files_for_itself_alone_through_no_link_and_with_its_own_key() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::support::folder();
     let first = Trail::file(&file(&folder)).unwrap();
     assert!(Trail::file(&file(&folder)).unwrap_err().to_string().contains("another process"));
     first.close().await.unwrap();
@@ -234,7 +244,7 @@ async fn opens_its_files_for_itself_alone_through_no_link_and_with_its_own_key()
     std::fs::hard_link(file(&folder), &hard).unwrap();
     assert!(Trail::file(&file(&folder)).unwrap_err().to_string().contains("not a regular file of its own"));
     std::fs::remove_file(hard).unwrap();
-    let other = tempfile::tempdir().unwrap();
+    let other = crate::support::folder();
     Trail::file(&file(&other)).unwrap().close().await.unwrap();
     let (key, kept) = (folder.path().join("audit.key"), std::fs::read(folder.path().join("audit.key")).unwrap());
     std::fs::copy(other.path().join("audit.key"), &key).unwrap();
@@ -246,7 +256,7 @@ async fn opens_its_files_for_itself_alone_through_no_link_and_with_its_own_key()
 
 #[tokio::test]
 async fn a_key_that_is_gone_begins_a_new_file() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::support::folder();
     Trail::file(&file(&folder)).unwrap().close().await.unwrap();
     std::fs::remove_file(folder.path().join("audit.key")).unwrap();
     Trail::file(&file(&folder)).unwrap().close().await.unwrap();
@@ -260,7 +270,7 @@ async fn a_key_that_is_gone_begins_a_new_file() {
 
 #[tokio::test]
 async fn a_torn_checkpoint_is_cut_off_and_the_second_place_gets_every_one() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::support::folder();
     let copy = folder.path().join("copy");
     let settings = Settings { checkpoints_to: Some(dockgate::audit::Place::File(copy.clone())), ..Settings::of(file(&folder)) };
     Trail::open(&settings).unwrap().close().await.unwrap();
@@ -274,7 +284,7 @@ async fn a_torn_checkpoint_is_cut_off_and_the_second_place_gets_every_one() {
 
 #[test]
 fn a_hundred_thousand_records_from_many_tasks_are_all_there_in_one_chain() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::support::folder();
     let settings = Settings { rotate_size: Some(8 << 20), ..Settings::of(file(&folder)) };
     let trail = Trail::open(&settings).unwrap();
     let shared = &trail;
@@ -321,13 +331,20 @@ async fn how_fast_commits_and_reads_are() {
             let trail = trail.clone();
             running.spawn(async move {
                 for _ in 0..count {
-                    if stage == "intent" { trail.commit(text("x", stage)).await.unwrap() } else { trail.append(text("x", stage)).await.unwrap() }
+                    if stage == "intent" {
+                        trail.commit(text("x", stage)).await.unwrap()
+                    } else {
+                        trail.append(text("x", stage)).await.unwrap()
+                    }
                 }
             });
         }
         while running.join_next().await.is_some() {}
         trail.flush().await.unwrap();
         let taken: Duration = start.elapsed();
-        crate::support::report(&format!("{stage}, {sync:?}, {tasks} tasks: {:.0} a second", f64::from(tasks * count) / taken.as_secs_f64()));
+        crate::support::report(&format!(
+            "{stage}, {sync:?}, {tasks} tasks: {:.0} a second",
+            f64::from(tasks * count) / taken.as_secs_f64()
+        ));
     }
 }

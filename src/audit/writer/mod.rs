@@ -84,6 +84,8 @@ pub(super) struct Writer {
     failing: Option<(Instant, Gap)>,
     /// Bytes after the good ones may be in the file.
     dirty: bool,
+    /// Good lines may not be on disk yet.
+    unsynced: bool,
     backlog: VecDeque<Line>,
     backlog_bytes: usize,
     step: Step,
@@ -117,6 +119,7 @@ impl Writer {
             events: start.events,
             failing: None,
             dirty: false,
+            unsynced: false,
             backlog: VecDeque::new(),
             backlog_bytes: 0,
             step: Step::Steady,
@@ -284,7 +287,17 @@ impl Writer {
             Sync::All => true,
             Sync::None => false,
         };
-        (written, if sync { self.disk.sync() } else { Ok(()) })
+        self.unsynced = true;
+        (written, if sync { self.sync() } else { Ok(()) })
+    }
+
+    /// Puts on disk what may not be there yet.
+    fn sync(&mut self) -> io::Result<()> {
+        if self.unsynced {
+            self.disk.sync()?;
+            self.unsynced = false;
+        }
+        Ok(())
     }
 
     fn open_detail(&self, more: &Map<String, Value>) -> Value {
@@ -369,7 +382,7 @@ impl Writer {
         if !written {
             tracing::error!(records = self.backlog.len(), "the trail was not closed; these records are not on it");
         }
-        written && self.disk.sync().is_ok() && self.seal()
+        written && self.sync().is_ok() && self.seal()
     }
 
     /// Writes what waits for its time, whatever that is.

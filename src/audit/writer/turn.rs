@@ -23,13 +23,17 @@ impl Writer {
 
     /// Signs how far the file goes. What it says must be on disk first, or a power cut would look like tampering.
     pub(super) fn seal(&mut self) -> bool {
-        let Some(key) = &self.key else { return true };
+        let Some(note) = self.key.as_ref().map(|key| key.sign(&self.chain.checkpoint())) else { return true };
         if self.chain.tree.size() == self.sealed {
             return true;
         }
         self.shared.begin();
-        let note = key.sign(&self.chain.checkpoint());
-        if let Err(error) = self.disk.sync().and_then(|()| self.disk.note(&note)) {
+        if let Err(error) = self.sync() {
+            // a system tells this once: what was not on disk then may never be
+            self.fail(&error, Instant::now());
+            return false;
+        }
+        if let Err(error) = self.disk.note(&note) {
             tracing::error!(%error, "a checkpoint of the trail cannot be written");
             return false;
         }
@@ -63,7 +67,7 @@ impl Writer {
             self.removes = self.settings.keep_files.map_or(Ok(Vec::new()), |keep| self.disk.excess(keep)).unwrap_or_default();
             let detail = json!({ "file": self.chain.file, "next": self.chain.file + 1, "removes": self.removes });
             self.put(&[Line::of(event("rotate", &detail))], true).map_err(|(error, _)| error)?;
-            self.seal();
+            let _said_in_the_log = self.seal();
             self.step = Step::Ended;
         }
         self.next_file(now)?;

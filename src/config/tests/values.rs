@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Audit, AuditSync, CheckpointsTo, Cidr, Config, Door, Listen, OnFailure, SinkUrl, UpstreamUrl, defaults, load, preset, presets, ways_to_root};
+use crate::config::{
+    Audit, AuditSync, CheckpointsTo, Cidr, Config, Door, Listen, OnFailure, SinkUrl, UpstreamUrl, defaults, load, preset, presets,
+    ways_to_root,
+};
 use crate::docker::Operation;
 use crate::docker::operations::{Group, TABLE};
 use crate::policy::{Act, BindAccess, Inject, Level, Mode, Policy, Reason, Targets};
@@ -503,5 +506,8 @@ fn every_key_of_the_trail_is_read() {
     };
     assert_eq!(config.audit, expected);
     let files: Vec<String> = expected.files().iter().map(|file| file.display().to_string()).collect();
-    assert_eq!(files, ["/var/log/a.jsonl", "/etc/a.key", "/var/log/a.pub", "/var/log/a.checkpoints", "/var/log/a.torn", "/mnt/a.checkpoints"]);
+    assert_eq!(
+        files,
+        ["/var/log/a.jsonl", "/etc/a.key", "/var/log/a.pub", "/var/log/a.checkpoints", "/var/log/a.torn", "/mnt/a.checkpoints"]
+    );
 }

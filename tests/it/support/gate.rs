@@ -26,8 +26,14 @@ pub struct Gate {
 impl Gate {
     /// Starts it and waits until it serves and has nothing of its own left to ask the upstream. `config` has everything but `[audit]`.
     pub fn start(folder: &Path, config: &str, doors: &[PathBuf]) -> Self {
+        // a disk that others keep busy must not decide what is refused
+        Self::start_with(folder, config, doors, "fold-above = 0\nsync = \"none\"")
+    }
+
+    /// Like [`Self::start`], with these settings of the trail.
+    pub fn start_with(folder: &Path, config: &str, doors: &[PathBuf], audit: &str) -> Self {
         let (trail, messages, file) = (folder.join("trail.jsonl"), folder.join("stderr.txt"), folder.join("dockgate.toml"));
-        std::fs::write(&file, format!("{config}\n[audit]\nfile = \"{}\"\nfold-above = 0\n", trail.display())).unwrap();
+        std::fs::write(&file, format!("{config}\n[audit]\nfile = \"{}\"\n{audit}\n", trail.display())).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_dockgate"))
             .args(["serve", "--config"])
             .arg(&file)

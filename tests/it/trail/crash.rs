@@ -29,7 +29,7 @@ fn no_change_reaches_the_engine_without_an_intent_in_two_hundred_deaths() {
 }
 
 fn survive(rounds: u64) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::support::folder();
     let upstream = Recorder::start(&folder.path().join("engine"));
     let door = folder.path().join("door/s");
     let config = format!(
@@ -39,7 +39,7 @@ fn survive(rounds: u64) {
     );
     let (mut random, mut arrived, mut started) = (Random::new(), Vec::new(), Instant::now());
     for round in 0..rounds {
-        let gate = Gate::start(folder.path(), &config, std::slice::from_ref(&door));
+        let gate = Gate::start_with(folder.path(), &config, std::slice::from_ref(&door), "");
         let stop = Arc::new(AtomicBool::new(false));
         let (tell, told) = mpsc::channel();
         let clients: Vec<_> = (0..CLIENTS)
@@ -88,7 +88,12 @@ fn whole(folder: &Path) -> Vec<Value> {
     let (mut previous, mut lines) = ("0".repeat(64), Vec::new());
     for (at, line) in text.lines().enumerate() {
         let value: Value = serde_json::from_str(line).unwrap();
-        assert_eq!((value["sequence"].as_u64(), value["previous"].as_str()), (Some(at as u64 + 1), Some(previous.as_str())), "line {}", at + 1);
+        assert_eq!(
+            (value["sequence"].as_u64(), value["previous"].as_str()),
+            (Some(at as u64 + 1), Some(previous.as_str())),
+            "line {}",
+            at + 1
+        );
         previous = dockgate::audit::merkle::hex(&dockgate::audit::merkle::digest(line.as_bytes()));
         lines.push(value);
     }
@@ -100,7 +105,8 @@ fn create(door: &Path, prefix: &str, stop: &AtomicBool, tell: &mpsc::Sender<()>)
     let Some(mut client) = Client::try_unix(door) else { return };
     let body = r#"{"Image":"docker.io/library/alpine:3.20"}"#;
     for number in 0_u64.. {
-        let head = format!("POST /v1.45/containers/create?name={prefix}-n{number} HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\n");
+        let head =
+            format!("POST /v1.45/containers/create?name={prefix}-n{number} HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\n");
         client.send(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
         if stop.load(Ordering::SeqCst) || client.reply(false).is_none() {
             return;

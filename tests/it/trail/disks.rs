@@ -17,7 +17,7 @@ struct Mounted {
 
 impl Mounted {
     fn tmpfs(size: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::support::folder();
         let place = folder.path().join("mnt");
         std::fs::create_dir(&place).unwrap();
         let mounted = run("mount", &["-t", "tmpfs", "-o", size, "tmpfs", place.to_str().unwrap()]);
@@ -25,7 +25,7 @@ impl Mounted {
     }
 
     fn ext4() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::support::folder();
         let (place, image) = (folder.path().join("mnt"), folder.path().join("image"));
         std::fs::create_dir(&place).unwrap();
         std::fs::File::create(&image).unwrap().set_len(16 << 20).unwrap();
@@ -113,8 +113,7 @@ async fn a_disk_that_is_really_full_refuses_changes_at_once_and_tells_the_gap_wh
 
 #[tokio::test]
 async fn a_full_disk_does_what_the_settings_say() {
-    for (on_failure, commits, reads) in
-        [(OnFailure::DenyAll, Err(TrailError::Broken), false), (OnFailure::ContinueUnaudited, Ok(()), true)]
+    for (on_failure, commits, reads) in [(OnFailure::DenyAll, Err(TrailError::Broken), false), (OnFailure::ContinueUnaudited, Ok(()), true)]
     {
         let Some(disk) = Mounted::tmpfs("size=64k") else { return };
         let trail = open(&disk.place(), on_failure);
