@@ -2,7 +2,7 @@
 //! Knows nothing of requests and of what is written later.
 
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use ulid::Ulid;
 
 use super::chain::Chain;
-use super::checkpoint::SecretKey;
+use super::checkpoint::{Checkpoint, Note, SecretKey};
 use super::files::{self, Disk, Files};
 use super::merkle::{digest, hex};
 use super::names::Names;
@@ -41,17 +41,33 @@ pub(super) fn file(path: &Path, settings: &Settings) -> io::Result<Start> {
     let key = key(&key_file, &names, &known)?;
     let (mut opening, log) = (Map::new(), key.log().to_owned());
     let other_key = |found: &Found| found.key.as_ref().is_some_and(|old| *old != key.public().id());
-    let (current, chain, length) = match before {
-        None if found.end == End::Empty => (current, Chain::new(log), 0),
-        None if found.broken.is_none() && found.end != End::Rotated && !other_key(&found) => (current, found.chain.clone(), found.good),
-        None => {
+    let signed = signed(&names, &key);
+    let same_file = signed.as_ref().filter(|signed| found.end != End::Empty && signed.file == found.chain.file);
+    if same_file.is_some_and(|signed| signed.size > found.chain.tree.size()) {
+        found.broken.get_or_insert(found.chain.tree.size() + 1); // its tail was cut off
+    }
+    let newest = before.as_ref().map_or(0, |(_, number, _)| *number);
+    let missing = signed.filter(|signed| found.end == End::Empty && signed.file > newest);
+    let (current, chain, length) = match (missing, before) {
+        (Some(signed), _) => {
+            tracing::error!("a file of the trail is gone that a checkpoint vouches for; a new one begins after it");
+            opening.insert("previous-file".to_owned(), names.rotated_name(signed.file).into());
+            opening.insert("broken-at".to_owned(), 1.into());
+            let Checkpoint { log, file, sequence, last, .. } = signed;
+            (current, Chain { file, sequence, last, ..Chain::new(log) }, 0)
+        }
+        (None, None) if found.end == End::Empty => (current, Chain::new(log), 0),
+        (None, None) if found.broken.is_none() && found.end != End::Rotated && !other_key(&found) => {
+            (current, found.chain.clone(), found.good)
+        }
+        (None, None) => {
             let number = aside(&names, &found)?;
             opening.insert("previous-file".to_owned(), names.rotated_name(number).into());
             std::fs::rename(names.current(), names.rotated(number))?;
             current.set_permissions(Permissions::from_mode(0o400))?;
             (files::own(&names.current(), true)?, Chain { file: number, ..found.chain.clone() }, 0)
         }
-        Some((older, number, older_torn)) => {
+        (None, Some((older, number, older_torn))) => {
             opening.insert("previous-file".to_owned(), names.rotated_name(number).into());
             let chain = Chain { file: number, ..older.chain.clone() };
             found = older;
@@ -117,6 +133,22 @@ fn newest(names: &Names) -> io::Result<Option<(Found, u32, Torn)>> {
 fn aside(names: &Names, found: &Found) -> io::Result<u32> {
     let next = names.numbers()?.last().map_or(1, |last| last + 1);
     Ok(if found.broken == Some(1) { next } else { found.chain.file.max(next) })
+}
+
+/// The last checkpoint that the key signed: the trail may not be shorter than that.
+fn signed(names: &Names, key: &SecretKey) -> Option<Checkpoint> {
+    /// More than some checkpoints have.
+    const TAIL: u64 = 32 << 10;
+    let mut file = files::existing(&names.beside("checkpoints")).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).ok()?;
+    let mut tail = Vec::new();
+    file.take(TAIL).read_to_end(&mut tail).ok()?;
+    let text = String::from_utf8_lossy(&tail);
+    let parts: Vec<&str> = text.split("\n\n").collect();
+    let pairs = parts.iter().zip(parts.iter().skip(1)).rev();
+    let mut notes = pairs.filter_map(|(text, signature)| format!("{text}\n\n{signature}\n").parse::<Note>().ok());
+    notes.find(|note| note.verify(&key.public()).is_ok()).map(|note| note.checkpoint)
 }
 
 /// The key of the trail; made where there is none.

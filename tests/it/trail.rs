@@ -197,6 +197,27 @@ async fn a_file_whose_chain_does_not_hold_is_never_continued() {
 }
 
 #[tokio::test]
+async fn a_trail_that_is_shorter_than_its_checkpoint_is_not_continued_as_if_nothing_was_there() {
+    let folder = crate::support::folder();
+    let trail = Trail::file(&file(&folder)).unwrap();
+    trail.commit(text("a", "intent")).await.unwrap();
+    trail.close().await.unwrap();
+    let text = std::fs::read_to_string(file(&folder)).unwrap();
+    let (kept, cut) = text.trim_end().rsplit_once('\n').unwrap();
+    std::fs::write(file(&folder), format!("{kept}\n")).unwrap();
+    Trail::file(&file(&folder)).unwrap().close().await.unwrap();
+    let open: Value = serde_json::from_str(std::fs::read_to_string(file(&folder)).unwrap().lines().next().unwrap()).unwrap();
+    assert_eq!((&open["detail"]["broken-at"], &open["detail"]["file"]), (&3.into(), &2.into()));
+    for name in ["audit.jsonl", "audit.000001.jsonl"] {
+        std::fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    Trail::file(&file(&folder)).unwrap().close().await.unwrap();
+    let open: Value = serde_json::from_str(std::fs::read_to_string(file(&folder)).unwrap().lines().next().unwrap()).unwrap();
+    assert_eq!((&open["detail"]["broken-at"], &open["detail"]["file"], &open["sequence"]), (&1.into(), &3.into(), &5.into()));
+    assert!(cut.contains("close"));
+}
+
+#[tokio::test]
 async fn what_is_no_trail_is_set_aside_whole() {
     let folder = crate::support::folder();
     let old = "{\"schema\":1,\"sequence\":1,\"id\":\"a\",\"stage\":\"single\"}\n{\"schema\":1}\n";
