@@ -1,24 +1,37 @@
-//! The trail: one record a call, intents before changes, written in order by one thread.
+//! The trail: one record a call, intents before changes, chained, signed, and written in order by one thread.
 //! Knows nothing of sockets and HTTP framing.
 
+mod chain;
 pub mod checkpoint;
+mod credentials;
+mod files;
+mod fold;
 #[cfg(test)]
 pub(crate) mod forge;
-pub mod merkle;
-pub mod proof;
-pub mod read;
-mod credentials;
 mod line;
+pub mod merkle;
 mod moment;
+mod names;
+mod open;
+pub mod proof;
+mod queue;
+pub mod read;
 pub mod record;
+mod recover;
 pub mod redact;
 mod reply;
+pub mod settings;
 mod summary;
 pub mod trail;
 pub mod verify;
 pub mod words;
+mod writer;
+
+#[cfg(test)]
+mod tests;
 
 pub use record::{Record, Uploaded};
 pub use redact::Redactor;
-pub use trail::{Trail, TrailError};
+pub use settings::{OnFailure, Place, Settings, Sync};
+pub use trail::{State, Trail, TrailError};
 pub use words::{Ended, Stage, VerdictWord};

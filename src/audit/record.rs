@@ -156,7 +156,7 @@ impl<'a> Record<'a> {
     pub async fn intent(&mut self, permit: &Permit) -> Result<(), TrailError> {
         let flow = Flow::of(permit);
         if flow == Flow::Single {
-            return Ok(());
+            return if self.trail.admits_reads() { Ok(()) } else { Err(TrailError::Broken) };
         }
         self.line.stage = Stage::Intent;
         let line = self.render();
@@ -234,12 +234,11 @@ impl<'a> Record<'a> {
         out
     }
 
+    /// The text from the id on: what comes before it is the writer's.
     fn render(&mut self) -> String {
-        let object = self.object();
-        let sequence = self.trail.next_sequence();
-        let previous = "0".repeat(64);
-        let members = object.strip_prefix('{').unwrap_or_default();
-        format!("{{\"schema\":{SCHEMA},\"sequence\":{sequence},\"previous\":\"{previous}\",{members}\n")
+        let mut object = self.object();
+        object.remove(0);
+        object
     }
 
     fn shown<'t>(&mut self, place: &'static str, shown: Shown<'t>) -> Text<'t> {

@@ -1,28 +1,26 @@
-//! The writer of the trail: a bounded queue and one thread that writes whole lines in order.
-//! Knows nothing of what a record says.
+//! The handle of the trail: hands lines to the writer, waits where that is asked for, and never for longer than two seconds.
+//! Knows nothing of what a record says and of how it is written.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
-use ulid::Ulid;
+use tokio::sync::oneshot;
 
+use super::chain;
+use super::files::{Disk, Stream};
+use super::open;
+use super::queue::{Job, Shared, What};
 use super::redact::Redactor;
+use super::settings::{OnFailure, Settings};
+use super::writer::{Start, Writer};
 
-/// Records that may wait for the writer.
-const QUEUE: usize = 4096;
-/// Lines that one write gathers.
-const BATCH: usize = 256;
-/// How long a request waits for its record before it is refused or counted as lost.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// `O_NOFOLLOW` on Linux: the trail is never opened through a link.
-const O_NOFOLLOW: i32 = 0o400_000;
+/// How long a request waits for its record before it is refused or counted.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the last lines and the last checkpoint may take.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// Why a record is not on the trail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,202 +33,217 @@ pub enum TrailError {
     Broken,
 }
 
-/// A handle of the trail; cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Trail {
-    queue: mpsc::Sender<Job>,
-    sequence: Arc<AtomicU64>,
-    lost: Arc<AtomicU64>,
-    redactor: Arc<Redactor>,
+/// How the trail is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It is written.
+    Healthy,
+    /// Writes fail; they are tried again four times a second.
+    Failing,
+    /// The file system does not answer.
+    Stalled,
 }
 
-struct Job {
-    line: String,
-    written: Option<oneshot::Sender<bool>>,
+/// A handle of the trail; cheap to clone. The writer ends when the last one is gone.
+#[derive(Debug, Clone)]
+pub struct Trail {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    shared: Arc<Shared>,
+    on_failure: OnFailure,
+    redactor: Redactor,
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trail").field("on_failure", &self.on_failure).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
 }
 
 impl Trail {
+    /// A trail as the settings say; its file is read, repaired where a crash tore it, and continued.
+    ///
+    /// # Errors
+    /// When the file, its key or its checkpoints cannot be opened or written, or another process writes them.
+    pub fn open(settings: &Settings) -> io::Result<Self> {
+        match &settings.file {
+            Some(file) => Self::start(open::file(file, settings)?, settings),
+            None => Self::start(open::stream(Box::new(Stream::new(Box::new(io::stdout()))))?, settings),
+        }
+    }
+
     /// A trail on standard output.
     ///
     /// # Errors
     /// When the writer's thread cannot be started.
     pub fn stdout() -> io::Result<Self> {
-        Self::to(Box::new(io::stdout()))
+        Self::open(&Settings::default())
     }
 
-    /// A trail in a file: mode 0600, appended to, never opened through a link, locked against a second writer.
+    /// A trail in a file, with the usual settings.
     ///
     /// # Errors
-    /// When the file cannot be opened, is no regular file, or another process writes it.
+    /// As [`Trail::open`].
     pub fn file(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(O_NOFOLLOW).open(path)?;
-        if !file.metadata()?.is_file() || file.metadata()?.nlink() != 1 {
-            return Err(io::Error::other("not a regular file of its own"));
-        }
-        file.try_lock().map_err(|error| io::Error::other(format!("another process writes it: {error}")))?;
-        Self::to(Box::new(Appender(file)))
+        Self::open(&Settings::of(path))
     }
 
-    /// A trail to any writer; each call of `write_all` gets whole lines.
+    /// A trail to any writer; each call of `write` gets whole lines.
     ///
     /// # Errors
     /// When the writer's thread cannot be started.
     pub fn to(sink: Box<dyn Write + Send>) -> io::Result<Self> {
-        let (queue, jobs) = mpsc::channel(QUEUE);
-        std::thread::Builder::new().name("trail".to_owned()).spawn(move || write_jobs(jobs, sink))?;
-        let mut key = [0; 32];
-        getrandom::fill(&mut key).map_err(io::Error::other)?;
-        let redactor = Arc::new(Redactor::new(key));
-        Ok(Self { queue, sequence: Arc::new(AtomicU64::new(1)), lost: Arc::new(AtomicU64::new(0)), redactor })
+        Self::on(Box::new(Stream::new(sink)), &Settings::default())
     }
 
-    /// The next sequence number.
-    pub fn next_sequence(&self) -> u64 {
-        self.sequence.fetch_add(1, Ordering::Relaxed)
+    pub(super) fn on(disk: Box<dyn Disk>, settings: &Settings) -> io::Result<Self> {
+        Self::start(open::stream(disk)?, settings)
     }
 
     /// What hides secrets in this trail's records.
     pub fn redactor(&self) -> &Redactor {
-        &self.redactor
+        &self.handle.redactor
     }
 
-    /// Records that could not be handed to the writer.
+    fn start(start: Start, settings: &Settings) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new());
+        let redactor = Redactor::new(start.redaction);
+        let mut writer = Writer::new(start, settings, Arc::clone(&shared));
+        writer.open()?;
+        std::thread::Builder::new().name("trail".to_owned()).spawn(move || writer.run())?;
+        Ok(Self { handle: Arc::new(Handle { shared, on_failure: settings.on_failure, redactor }) })
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.handle.shared
+    }
+
+    /// How the trail is now.
+    pub fn state(&self) -> State {
+        match (self.shared().stalled(), self.shared().failing()) {
+            (true, _) => State::Stalled,
+            (false, true) => State::Failing,
+            (false, false) => State::Healthy,
+        }
+    }
+
+    /// False where reads are refused too because the trail cannot be written.
+    pub fn admits_reads(&self) -> bool {
+        self.handle.on_failure != OnFailure::DenyAll || self.state() == State::Healthy
+    }
+
+    /// Records that are not on the trail and were counted instead, since it was opened.
     pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+        self.shared().lost()
     }
 
-    /// Hands over a line and waits until it is written; what must be on record before its effect goes this way.
+    /// Calls this after every write, on the writer's thread; only the first call counts.
+    pub fn on_written(&self, told: impl Fn() + Send + Sync + 'static) {
+        let _only_the_first = self.shared().written.set(Box::new(told));
+    }
+
+    /// Hands over a record and waits until it is written, and on disk as the settings say; what must be on record before its
+    /// effect goes this way.
     ///
     /// # Errors
-    /// When the line is not written within five seconds.
-    pub async fn commit(&self, line: String) -> Result<(), TrailError> {
-        let (written, answer) = oneshot::channel();
-        let waiting = async {
-            self.queue.send(Job { line, written: Some(written) }).await.map_err(|_| TrailError::Broken)?;
-            if answer.await == Ok(true) { Ok(()) } else { Err(TrailError::Broken) }
+    /// When it is not written within two seconds, and at once while the trail is failing or stalled.
+    pub async fn commit(&self, text: String) -> Result<(), TrailError> {
+        let error = match self.state() {
+            State::Healthy => match self.ask(What::Line(text), PATIENCE).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            },
+            State::Failing => TrailError::Broken,
+            State::Stalled => TrailError::Slow,
         };
-        tokio::time::timeout(PATIENCE, waiting).await.unwrap_or(Err(TrailError::Slow))
+        if self.handle.on_failure == OnFailure::ContinueUnaudited {
+            self.shared().count(1, &error.to_string());
+            return Ok(());
+        }
+        Err(error)
     }
 
-    /// Hands over a line without waiting for the write.
+    /// Hands over a record without waiting for the write, but for room in the queue.
     ///
     /// # Errors
-    /// When the queue stays full for five seconds; the record is counted as lost.
-    pub async fn append(&self, line: String) -> Result<(), TrailError> {
-        let Err(full) = self.queue.try_send(Job { line, written: None }) else { return Ok(()) };
-        let sent = tokio::time::timeout(PATIENCE, self.queue.send(full.into_inner())).await;
-        let result = sent.map_or(Err(TrailError::Slow), |sent| sent.map_err(|_| TrailError::Broken));
-        self.lost.fetch_add(u64::from(result.is_err()), Ordering::Relaxed);
+    /// When there is no room for two seconds, or none now while the trail is failing or stalled; the record is then counted.
+    pub async fn append(&self, text: String) -> Result<(), TrailError> {
+        let job = Job { what: What::Line(text), answer: None };
+        let patience = if self.state() == State::Healthy { PATIENCE } else { Duration::ZERO };
+        let result = self.hand_over(job, patience).await;
+        if let Err(error) = &result {
+            self.shared().count(1, &error.to_string());
+        }
         result
     }
 
-    /// Hands over a line where nobody can wait: from a destructor.
-    pub fn append_now(&self, line: String) {
-        let lost = self.queue.try_send(Job { line, written: None }).is_err();
-        self.lost.fetch_add(u64::from(lost), Ordering::Relaxed);
+    /// Hands over a record where nobody can wait: from a destructor.
+    pub fn append_now(&self, text: String) {
+        let job = Job { what: What::Line(text), answer: None };
+        let placed = self.shared().room.try_acquire_many(job.cost()).is_ok_and(|room| {
+            room.forget();
+            self.shared().push(job)
+        });
+        if !placed {
+            self.shared().count(1, &TrailError::Slow.to_string());
+        }
     }
 
-    /// Something that happened to the trail or to dockgate itself. Never waits.
+    /// Hands over an event of dockgate's own; never waits.
     pub fn event(&self, event: &'static str, detail: Value) {
-        let (id, time) = (Ulid::new(), jiff::Timestamp::now());
-        self.append_now(format!("{{\"id\":\"{id}\",\"stage\":\"event\",\"time\":\"{time}\",\"event\":\"{event}\",\"detail\":{detail}}}\n"));
+        self.append_now(chain::event(event, &detail));
     }
 
     /// Waits until everything that was handed over before is written.
     ///
     /// # Errors
-    /// As [`Trail::commit`].
+    /// As [`Trail::commit`], whatever the settings say about failures.
     pub async fn flush(&self) -> Result<(), TrailError> {
-        self.commit(String::new()).await
+        self.ask(What::Flush, PATIENCE).await
     }
-}
 
-/// One write a batch, on disk before anyone who waits is told; a batch that fails is reported to all of them.
-fn write_jobs(mut jobs: mpsc::Receiver<Job>, mut sink: Box<dyn Write + Send>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let lines: String = batch.iter().map(|job: &Job| job.line.as_str()).collect();
-        let awaited = batch.iter().any(|job| job.written.is_some());
-        let written = sink.write_all(lines.as_bytes()).and_then(|()| if awaited { sink.flush() } else { Ok(()) });
-        if let Err(error) = &written {
-            tracing::error!(%error, records = batch.len(), "the trail cannot be written");
-        }
-        for job in batch.drain(..) {
-            if let Some(waiting) = job.written {
-                let _nobody_waits_any_more = waiting.send(written.is_ok());
+    /// Writes what waits, the event `close` and the last checkpoint, and ends the writer.
+    ///
+    /// # Errors
+    /// When that fails or takes more than five seconds.
+    pub async fn close(&self) -> Result<(), TrailError> {
+        self.ask(What::Close, CLOSING).await
+    }
+
+    async fn ask(&self, what: What, patience: Duration) -> Result<(), TrailError> {
+        let (answer, answered) = oneshot::channel();
+        let waiting = async {
+            self.hand_over(Job { what, answer: Some(answer) }, patience).await?;
+            if answered.await == Ok(true) { Ok(()) } else { Err(TrailError::Broken) }
+        };
+        tokio::time::timeout(patience, waiting).await.unwrap_or(Err(TrailError::Slow))
+    }
+
+    async fn hand_over(&self, job: Job, patience: Duration) -> Result<(), TrailError> {
+        let shared = self.shared();
+        let room = match shared.room.try_acquire_many(job.cost()) {
+            Ok(room) => room,
+            Err(_) if patience.is_zero() => return Err(TrailError::Slow),
+            Err(_) => {
+                let room = tokio::time::timeout(patience, shared.room.acquire_many(job.cost())).await;
+                room.map_err(|_| TrailError::Slow)?.map_err(|_| TrailError::Broken)?
             }
-        }
-    }
-}
-
-/// A file whose flush puts the lines on disk.
-struct Appender(File);
-
-impl Write for Appender {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        };
+        room.forget();
+        if shared.push(job) { Ok(()) } else { Err(TrailError::Broken) }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.sync_data()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Clone, Default)]
-    struct Memory(Arc<std::sync::Mutex<Vec<u8>>>);
-
-    impl Write for Memory {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    struct Full;
-
-    impl Write for Full {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::Error::from(io::ErrorKind::StorageFull))
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[tokio::test]
-    async fn writes_whole_lines_in_order_before_it_says_so() {
-        let memory = Memory::default();
-        let trail = Trail::to(Box::new(memory.clone())).unwrap();
-        for n in 0..1000 {
-            trail.append(format!("{n}\n")).await.unwrap();
-        }
-        trail.commit("last\n".to_owned()).await.unwrap();
-        let text = String::from_utf8(memory.0.lock().unwrap().clone()).unwrap();
-        let expected: String = (0..1000).map(|n| format!("{n}\n")).chain(["last\n".to_owned()]).collect();
-        assert_eq!(text, expected);
-    }
-
-    #[tokio::test]
-    async fn says_that_a_full_disk_did_not_take_the_record() {
-        let trail = Trail::to(Box::new(Full)).unwrap();
-        assert_eq!(trail.commit("x\n".to_owned()).await, Err(TrailError::Broken));
-    }
-
-    #[test]
-    fn opens_its_file_for_itself_alone_and_through_no_link() {
-        let folder = tempfile::tempdir().unwrap();
-        let (file, link) = (folder.path().join("a.jsonl"), folder.path().join("link"));
-        let _first = Trail::file(&file).unwrap();
-        assert_eq!(std::fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
-        assert!(Trail::file(&file).unwrap_err().to_string().contains("another process"));
-        std::os::unix::fs::symlink(&file, &link).unwrap();
-        assert!(Trail::file(&link).is_err());
+    /// Lets time pass for what decides about stalls.
+    #[cfg(test)]
+    pub(super) fn skip(&self, time: Duration) {
+        self.shared().skip(time);
     }
 }

@@ -2,11 +2,11 @@
 //! Knows nothing of requests.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::audit::Trail;
-use crate::config::{self, Config, DEFAULT_POLICY, Door, Listen, Severity, UpstreamUrl};
+use crate::audit::{self, Settings, Trail};
+use crate::config::{self, AuditSync, CheckpointsTo, Config, DEFAULT_POLICY, Door, Listen, Severity, UpstreamUrl};
 use crate::proxy::Upstream;
 use crate::proxy::serve::Server;
 use crate::proxy::upstream::Address;
@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Outcome {
 
 async fn serve(args: &Args, config: &Config, upstream: Upstream) -> Outcome {
     let (stopped, hang_ups) = (stop::requested()?, stop::hang_ups()?);
-    let trail = trail(config.audit.file.as_deref())?;
+    let trail = trail(&config.audit)?;
     let server = Server::bind(config, upstream.clone(), trail.clone()).map_err(|error| unbound(&error))?;
     chosen(config, &server);
     reload::loaded(&trail, server.doors());
@@ -160,11 +160,13 @@ fn found(config: &Config) -> Result<(UpstreamUrl, &'static str), Failure> {
     }
 }
 
-fn trail(file: Option<&Path>) -> Result<Trail, Failure> {
-    let Some(file) = file else { return Trail::stdout().map_err(|error| Failure::usage(format!("cannot start the trail: {error}"))) };
-    Trail::file(file).map_err(|error| {
-        let folder = file.parent().unwrap_or(file).display();
-        if error.kind() == io::ErrorKind::NotFound {
+fn trail(config: &config::Audit) -> Result<Trail, Failure> {
+    let settings = settings(config);
+    Trail::open(&settings).map_err(|error| {
+        let Some(file) = &settings.file else { return Failure::usage(format!("cannot start the trail: {error}")) };
+        let folder = file.parent().unwrap_or(file);
+        if error.kind() == io::ErrorKind::NotFound && !folder.exists() {
+            let folder = folder.display();
             return Failure::usage(format!("the folder of the trail does not exist: `{folder}`"))
                 .hint(format!("make it with `mkdir -p {folder}`, or name another file"));
         }
@@ -174,6 +176,34 @@ fn trail(file: Option<&Path>) -> Result<Trail, Failure> {
         }
         failure.hint("let the user that dockgate runs as write there, or name another file")
     })
+}
+
+/// The trail's settings as the configuration has them.
+fn settings(config: &config::Audit) -> Settings {
+    Settings {
+        file: config.file.clone(),
+        sync: match config.sync {
+            AuditSync::Changes => audit::Sync::Changes,
+            AuditSync::All => audit::Sync::All,
+            AuditSync::None => audit::Sync::None,
+        },
+        on_failure: match config.on_failure {
+            config::OnFailure::DenyChanges => audit::OnFailure::DenyChanges,
+            config::OnFailure::DenyAll => audit::OnFailure::DenyAll,
+            config::OnFailure::ContinueUnaudited => audit::OnFailure::ContinueUnaudited,
+        },
+        key: config.key.clone(),
+        checkpoint_records: config.checkpoint_records,
+        checkpoint_interval: config.checkpoint_interval,
+        checkpoints_to: config.checkpoints_to.as_ref().map(|place| match place {
+            CheckpointsTo::Stdout => audit::Place::Stdout,
+            CheckpointsTo::File(path) => audit::Place::File(path.clone()),
+        }),
+        rotate_size: Some(config.rotate_size),
+        rotate_interval: config.rotate_interval,
+        keep_files: config.keep_files,
+        fold_above: config.fold_above,
+    }
 }
 
 fn unbound(error: &io::Error) -> Failure {
@@ -206,6 +236,9 @@ fn chosen(config: &Config, server: &Server) {
     }
     let trail = config.audit.file.as_ref().map_or_else(|| "standard output".to_owned(), |file| file.display().to_string());
     line("trail", &trail);
+    if config.audit.on_failure == config::OnFailure::ContinueUnaudited {
+        say::warn("changes go on without a record while the trail cannot be written (`on-failure = \"continue-unaudited\"`)");
+    }
     if let Some(url) = first {
         line("use it", &Paint::stderr().bold(&format!("export DOCKER_HOST={url}")));
     }

@@ -2,13 +2,13 @@
 //! Knows nothing of where the text came from.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use toml::de::DeTable;
 
 use crate::policy::Policy;
 
+use super::audit;
 use super::door::{self, Written};
 use super::error::Report;
 use super::limits;
@@ -19,7 +19,7 @@ use super::root;
 use super::suggest::did_you_mean;
 use super::tree::{Item, Table};
 use super::url::{Listen, UpstreamUrl, UrlError};
-use super::{Audit, Config, Loaded};
+use super::{Config, Loaded};
 
 const KEYS: &[&str] = &["version", "protected", "upstream", "door", "policy", "audit", "limits"];
 
@@ -53,7 +53,7 @@ fn whole(file: &Table<'_>, report: &mut Report<'_>) -> Config {
         upstream,
         doors: doors.into_iter().map(|written| written.door).collect(),
         policies,
-        audit: file.get("audit").and_then(|item| audit(&item, report)).unwrap_or_default(),
+        audit: file.get("audit").and_then(|item| audit::read(&item, report)).unwrap_or_default(),
         limits: file.get("limits").and_then(|item| Some(limits::read(&item.table("`[limits]`", report)?, report))).unwrap_or_default(),
         protected: file.get("protected").and_then(|item| protected(&item, report)).unwrap_or_default(),
         path: None,
@@ -151,17 +151,11 @@ fn own_socket(upstream: Option<&UpstreamUrl>, doors: &[Written], report: &mut Re
     }
 }
 
-fn audit(item: &Item<'_>, report: &mut Report<'_>) -> Option<Audit> {
-    let table = item.table("`[audit]`", report)?;
-    table.only(&["file"], report);
-    let path = table.get("file").and_then(|file| path(&file, report));
-    Some(Audit { file: path.map(PathBuf::from) })
-}
-
 fn protected(item: &Item<'_>, report: &mut Report<'_>) -> Option<Vec<String>> {
     Some(item.list(report)?.iter().filter_map(|item| path(item, report)).collect())
 }
 
+/// An absolute path.
 pub(super) fn path(item: &Item<'_>, report: &mut Report<'_>) -> Option<String> {
     let text = item.text(report)?;
     if !canonical(text) || text == "/" {

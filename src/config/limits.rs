@@ -57,7 +57,8 @@ pub(super) fn read(table: &Table<'_>, report: &mut Report<'_>) -> Limits {
 
 /// Units of sizes.
 pub(super) const SIZES: &[(&str, u64)] = &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1)];
-const TIMES: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+/// Units of times, in milliseconds.
+pub(super) const TIMES: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 
 /// 1 KiB to 64 MiB: below it no create fits, above it one client could take the memory.
 fn size(item: &Item<'_>, report: &mut Report<'_>) -> Option<usize> {

@@ -2,6 +2,7 @@
 //! Knows nothing of sockets, the audit trail or the command line.
 
 mod approved;
+mod audit;
 mod binds;
 mod checks;
 mod cidr;
@@ -36,6 +37,7 @@ use sha2::{Digest, Sha256};
 
 use crate::policy::Policy;
 
+pub use audit::{Audit, AuditSync, CheckpointsTo, OnFailure, SinkUrl};
 pub use cidr::Cidr;
 pub use door::{DEFAULT_MODE, Door};
 pub use error::{Diagnostic, Severity};
@@ -57,7 +59,7 @@ pub struct Config {
     pub doors: Vec<Door>,
     /// The policies of the file and the presets that its doors name.
     pub policies: BTreeMap<String, Arc<Policy>>,
-    /// Where the trail goes.
+    /// The trail.
     pub audit: Audit,
     /// Sizes, times and counts.
     pub limits: Limits,
@@ -69,13 +71,6 @@ pub struct Config {
     pub watched: Vec<PathBuf>,
     /// The digest of the text, as [`digest`] makes it; empty where there was none.
     pub digest: String,
-}
-
-/// Where the trail goes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Audit {
-    /// The file; `None` for standard output.
-    pub file: Option<PathBuf>,
 }
 
 /// A configuration and everything that is to be said about it.

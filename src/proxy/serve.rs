@@ -99,7 +99,9 @@ impl Server {
             tracing::info!(open = connections.len(), "the drain time is over; open connections are closed");
             connections.shutdown().await;
         }
-        let _logged_by_the_writer = gate.trail.flush().await;
+        if let Err(error) = gate.trail.close().await {
+            tracing::error!(%error, "the trail could not be closed");
+        }
         if gate.trail.lost() > 0 {
             tracing::error!(records = gate.trail.lost(), "records are missing from the trail: its writer did not take them in time");
         }
@@ -167,7 +169,8 @@ fn protected(config: &Config, upstream: &Upstream) -> Vec<String> {
         Address::Unix(path) => Some(path.clone()),
         Address::Tcp(_) => None,
     };
-    let files = doors.chain(socket).chain(config.path.clone()).chain(config.watched.iter().cloned()).chain(config.audit.file.clone());
+    let watched = config.watched.iter().cloned();
+    let files = doors.chain(socket).chain(config.path.clone()).chain(watched).chain(config.audit.files());
     for path in files {
         let real = std::fs::canonicalize(&path).ok();
         let plain = std::path::absolute(&path).unwrap_or(path);

@@ -40,7 +40,7 @@ impl Gate {
         let policies = DOORS.iter().chain(extra);
         let doors: Vec<PathBuf> = policies.clone().map(|policy| door(folder, policy)).collect();
         let mut text = format!("version = 1\n[upstream]\nurl = \"unix://{}\"\n", engine.display());
-        text += &format!("[audit]\nfile = \"{}\"\n{POLICIES}{more}\n", trail(folder).display());
+        text += &format!("[audit]\nfile = \"{}\"\nfold-above = 0\nsync = \"none\"\n{POLICIES}{more}\n", trail(folder).display());
         for (policy, socket) in policies.zip(&doors) {
             fs::create_dir_all(socket.parent().unwrap()).unwrap();
             text += &format!("[[door]]\nlisten = \"unix://{}\"\nmode = \"0600\"\npolicy = \"{policy}\"\n", socket.display());
@@ -94,11 +94,12 @@ impl Gate {
         status.code().unwrap_or(-1)
     }
 
-    /// All whole records so far.
+    /// All whole records of requests so far.
     pub fn records(&self) -> Vec<Value> {
         let text = fs::read_to_string(trail(&self.folder)).unwrap_or_default();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in the record `{line}`"))).collect()
+        let record = |line| serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error} in the record `{line}`"));
+        whole.lines().map(record).filter(|record| record["stage"] != "event").collect()
     }
 
     /// The first record that fits, as soon as it is there.

@@ -26,3 +26,4 @@ mod reload;
 mod secrets;
 mod streams;
 mod support;
+mod trail;

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dockgate::audit::Trail;
 use dockgate::config;
 use dockgate::proxy::serve::Server;
 use dockgate::proxy::upstream::{Address, Upstream};
@@ -34,7 +33,7 @@ impl Gate {
         let loaded = config::load("test.toml", &text);
         let config = loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
         let upstream = Upstream::new(Address::Unix(folder.path().join("engine.sock")));
-        let trail = Trail::file(&folder.path().join("trail.jsonl")).unwrap();
+        let trail = crate::support::trail(&folder.path().join("trail.jsonl"));
         let server = Server::bind(&config, upstream, trail).unwrap();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(async move {

@@ -432,7 +432,7 @@ x.toml:9:37: error[host-path]: `/etc` amounts to root on the host
 x.toml:9:73: error[bad-value]: there is no bind mode `wr`
  9 | binds = ["/srv:/srv:ro", { source = "/etc" }, { source = "/srv", mode = "wr" }, {}]
    |                                                                         ^^^^
-   = help: write one of `rro`, `ro` and `rw`
+   = help: write one of `ro` and `rw`
 x.toml:9:81: error[missing-key]: an entry of `binds` has no `source`
  9 | binds = ["/srv:/srv:ro", { source = "/etc" }, { source = "/srv", mode = "wr" }, {}]
    |                                                                                 ^^
@@ -964,6 +964,163 @@ fn colours_are_only_there_when_asked_for_and_control_characters_never() {
     let found = load("x.toml", text).diagnostics;
     assert!(found[0].render(text, true).contains("\x1b[1;31m"));
     assert!(!found[0].render(text, false).contains(['\x1b', '\x7f']));
+}
+
+#[test]
+fn the_trail_with_mistakes_in_every_key() {
+    golden(
+        r##"[audit]
+file = "/var/log/audit.key"
+sync = "change"
+on-failure = "stop"
+checkpoint-records = 0
+checkpoint-interval = 60
+rotate-size = "1KiB"
+rotate-interval = "10s"
+keep-files = 0
+fold-above = -1
+reconcile = "yes"
+rotate = 1
+sink = [{ to = "syslog://host" }, {}, { to = "journald" }, { to = "journald" }]
+"##,
+        r##"
+x.toml:3:8: error[bad-path]: `.key` is the name of a file beside the trail
+ 3 | file = "/var/log/audit.key"
+   |        ^^^^^^^^^^^^^^^^^^^^
+   = help: call the trail `audit.jsonl`
+x.toml:4:8: error[bad-value]: there is no value of `sync` `change`
+ 4 | sync = "change"
+   |        ^^^^^^^^
+   = help: did you mean `changes`?
+x.toml:5:14: error[bad-value]: there is no value of `on-failure` `stop`
+ 5 | on-failure = "stop"
+   |              ^^^^^^
+   = help: known are `deny-changes`, `deny-all` and `continue-unaudited`
+x.toml:6:22: error[bad-value]: `checkpoint-records` is out of range
+ 6 | checkpoint-records = 0
+   |                      ^
+   = help: write a value from 1 to 1000000
+x.toml:7:23: error[wrong-type]: `checkpoint-interval` has no unit
+ 7 | checkpoint-interval = 60
+   |                       ^^
+   = help: write `"60s"`
+x.toml:8:15: error[bad-value]: `rotate-size` is out of range
+ 8 | rotate-size = "1KiB"
+   |               ^^^^^^
+   = help: write a value from `4KiB` to `4GiB`
+x.toml:9:19: error[bad-value]: `rotate-interval` is out of range
+ 9 | rotate-interval = "10s"
+   |                   ^^^^^
+   = help: write a value from `1m` to `8784h`
+x.toml:10:14: error[bad-value]: `keep-files` is out of range
+ 10 | keep-files = 0
+    |              ^
+    = help: write a value from 1 to 1000000; all are kept where it is left out
+x.toml:11:14: error[bad-value]: `fold-above` is out of range
+ 11 | fold-above = -1
+    |              ^^
+    = help: write a value from 0, for never, to 1000000
+x.toml:12:13: error[wrong-type]: `reconcile` must be `true` or `false`, and this is a string
+ 12 | reconcile = "yes"
+    |             ^^^^^
+    = help: write `yes` without quotes
+x.toml:13:1: error[unknown-key]: unknown key `rotate` in `[audit]`
+ 13 | rotate = 1
+    | ^^^^^^
+    = help: known keys are `file`, `sync`, `on-failure`, `key`, `checkpoint-records`, `checkpoint-interval`, `checkpoints-to`, `rotate-size`, `rotate-interval`, `keep-files`, `fold-above`, `reconcile` and `sink`
+x.toml:14:16: error[bad-url]: `syslog://host` is no place for a sink
+ 14 | sink = [{ to = "syslog://host" }, {}, { to = "journald" }, { to = "journald" }]
+    |                ^^^^^^^^^^^^^^^
+    = help: write `stdout`, `journald`, `syslog+unix:///dev/log`, `syslog+udp://host:514`, `syslog+tcp://host:601` or `otlp+http://host:4318/v1/logs`
+x.toml:14:35: error[missing-key]: `[[audit.sink]]` has no `to`
+ 14 | sink = [{ to = "syslog://host" }, {}, { to = "journald" }, { to = "journald" }]
+    |                                   ^^
+    = help: add `to = "syslog+unix:///dev/log"`
+x.toml:14:67: error[duplicate-sink]: another sink goes to `journald` too
+ 14 | sink = [{ to = "syslog://host" }, {}, { to = "journald" }, { to = "journald" }]
+    |                                                                   ^^^^^^^^^^
+    = help: take one of them out
+"##,
+    );
+}
+
+#[test]
+fn settings_of_the_trail_that_weaken_it() {
+    golden(
+        r##"[audit]
+file = "/var/log/audit.jsonl"
+sync = "none"
+on-failure = "continue-unaudited"
+checkpoints-to = "/var/log/copy"
+"##,
+        r##"
+x.toml:4:8: warning[unsafe-sync]: a power cut can take the records of changes that were made
+ 4 | sync = "none"
+   |        ^^^^^^
+   = help: use `"changes"`, the default
+x.toml:5:14: warning[unaudited]: whoever fills the disk can change anything without a record
+ 5 | on-failure = "continue-unaudited"
+   |              ^^^^^^^^^^^^^^^^^^^^
+   = help: use `"deny-changes"`, the default
+x.toml:6:18: warning[same-place]: who can change the trail can change this copy of its checkpoints too
+ 6 | checkpoints-to = "/var/log/copy"
+   |                  ^^^^^^^^^^^^^^^
+   = help: name a file on another disk or host, or `"stdout"` where something else keeps it
+"##,
+    );
+}
+
+#[test]
+fn checkpoints_in_the_file_that_they_vouch_for() {
+    golden(
+        r##"[audit]
+file = "/var/log/audit.jsonl"
+checkpoints-to = "/var/log/audit.checkpoints"
+"##,
+        r##"
+x.toml:4:18: error[conflicting-keys]: this is a file of the trail itself
+ 4 | checkpoints-to = "/var/log/audit.checkpoints"
+   |                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+   = help: name a file in another place, or `"stdout"`
+"##,
+    );
+}
+
+#[test]
+fn settings_of_files_without_a_file() {
+    golden(
+        r##"[audit]
+rotate-size = "1MiB"
+checkpoints-to = "stdout"
+"##,
+        r##"
+x.toml:3:1: warning[no-effect]: `rotate-size` changes nothing: the trail goes to standard output
+ 3 | rotate-size = "1MiB"
+   | ^^^^^^^^^^^
+   = help: add `file = "/var/log/dockgate/audit.jsonl"`, or take it out
+x.toml:4:1: warning[no-effect]: `checkpoints-to` changes nothing: the trail goes to standard output
+ 4 | checkpoints-to = "stdout"
+   | ^^^^^^^^^^^^^^
+   = help: add `file = "/var/log/dockgate/audit.jsonl"`, or take it out
+"##,
+    );
+}
+
+#[test]
+fn a_sink_that_is_no_list() {
+    golden(
+        r##"[audit]
+file = "/var/log/audit.jsonl"
+[audit.sink]
+to = "stdout"
+"##,
+        r##"
+x.toml:4:8: error[wrong-type]: `[audit.sink]` is one table, and sinks are a list of them
+ 4 | [audit.sink]
+   |        ^^^^
+   = help: write `[[audit.sink]]`
+"##,
+    );
 }
 
 #[test]

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Cidr, Config, Door, Listen, UpstreamUrl, defaults, load, preset, presets, ways_to_root};
+use crate::config::{
+    Audit, AuditSync, CheckpointsTo, Cidr, Config, Door, Listen, OnFailure, SinkUrl, UpstreamUrl, defaults, load, preset, presets,
+    ways_to_root,
+};
 use crate::docker::Operation;
 use crate::docker::operations::{Group, TABLE};
 use crate::policy::{Act, BindAccess, Inject, Level, Mode, Policy, Reason, Targets};
@@ -36,6 +39,7 @@ fn the_commented_default_loads_without_a_word() {
     let config = loaded.config.unwrap();
     assert_eq!(config.doors.len(), 2);
     assert_eq!(config.limits, super::super::Limits::default());
+    assert_eq!(config.audit, Audit { file: Some(PathBuf::from("/var/log/dockgate/audit.jsonl")), ..Audit::default() });
     assert_eq!(config.policies.keys().collect::<Vec<_>>(), ["ci", "read-only"]);
 }
 
@@ -466,4 +470,44 @@ fn odd_files_get_a_diagnostic_and_never_a_panic() {
     let deep = format!("version = 1\nx = {}{}", "[".repeat(5000), "]".repeat(5000));
     assert!(load("x", &deep).config.is_none());
     assert!(load("x", &"a".repeat(1 << 20)).config.is_none());
+}
+
+#[test]
+fn every_key_of_the_trail_is_read() {
+    let config = good(
+        "[audit]\nfile = \"/var/log/a.jsonl\"\nsync = \"all\"\non-failure = \"deny-all\"\nkey = \"/etc/a.key\"\ncheckpoint-records = 7\n\
+         checkpoint-interval = \"2m\"\ncheckpoints-to = \"/mnt/a.checkpoints\"\nrotate-size = \"1GiB\"\nrotate-interval = \"24h\"\n\
+         keep-files = 3\nfold-above = 0\nreconcile = true\n\
+         [[audit.sink]]\nto = \"stdout\"\n[[audit.sink]]\nto = \"journald\"\n[[audit.sink]]\nto = \"syslog+unix:///dev/log\"\n\
+         [[audit.sink]]\nto = \"syslog+udp://10.0.0.1:514\"\n[[audit.sink]]\nto = \"syslog+tcp://logs.example:601\"\n\
+         [[audit.sink]]\nto = \"otlp+http://[::1]:4318\"\n",
+    );
+    let expected = Audit {
+        file: Some(PathBuf::from("/var/log/a.jsonl")),
+        sync: AuditSync::All,
+        on_failure: OnFailure::DenyAll,
+        key: Some(PathBuf::from("/etc/a.key")),
+        checkpoint_records: 7,
+        checkpoint_interval: Duration::from_secs(120),
+        checkpoints_to: Some(CheckpointsTo::File(PathBuf::from("/mnt/a.checkpoints"))),
+        rotate_size: 1 << 30,
+        rotate_interval: Some(Duration::from_secs(24 * 3600)),
+        keep_files: Some(3),
+        fold_above: 0,
+        reconcile: true,
+        sinks: vec![
+            SinkUrl::Stdout,
+            SinkUrl::Journald,
+            SinkUrl::SyslogUnix(PathBuf::from("/dev/log")),
+            SinkUrl::SyslogUdp("10.0.0.1:514".to_owned()),
+            SinkUrl::SyslogTcp("logs.example:601".to_owned()),
+            SinkUrl::Otlp("[::1]:4318".to_owned(), "/v1/logs".to_owned()),
+        ],
+    };
+    assert_eq!(config.audit, expected);
+    let files: Vec<String> = expected.files().iter().map(|file| file.display().to_string()).collect();
+    assert_eq!(
+        files,
+        ["/var/log/a.jsonl", "/etc/a.key", "/var/log/a.pub", "/var/log/a.checkpoints", "/var/log/a.torn", "/mnt/a.checkpoints"]
+    );
 }

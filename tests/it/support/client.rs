@@ -55,10 +55,15 @@ pub struct Client {
 
 impl Client {
     pub fn unix(path: &Path) -> Self {
-        let stream = UnixStream::connect(path).unwrap();
+        Self::try_unix(path).unwrap()
+    }
+
+    /// Like [`Self::unix`], of a door that may be gone.
+    pub fn try_unix(path: &Path) -> Option<Self> {
+        let stream = UnixStream::connect(path).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Self { stream: Box::new(stream), buffer: Vec::new() }
+        Some(Self { stream: Box::new(stream), buffer: Vec::new() })
     }
 
     pub fn tcp(address: SocketAddr) -> Self {

@@ -7,7 +7,9 @@ pub mod gate;
 pub mod schema;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use dockgate::audit::{Settings, Sync, Trail};
 
 /// A file or folder of the test data.
 pub fn data(path: &str) -> PathBuf {
@@ -17,6 +19,17 @@ pub fn data(path: &str) -> PathBuf {
 /// True where committed results are to be written anew instead of compared.
 pub fn bless() -> bool {
     std::env::var_os("BLESS").is_some_and(|value| value == "1")
+}
+
+/// A folder in memory where there is one: how busy the disk of a machine is must not decide a test.
+pub fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
+
+/// A trail that waits for no disk.
+pub fn trail(file: &Path) -> Trail {
+    Trail::open(&Settings { sync: Sync::None, ..Settings::of(file) }).unwrap()
 }
 
 /// Prints a line that shows whether the test passes or not: totals belong in every log.
