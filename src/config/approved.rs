@@ -85,9 +85,10 @@ fn add(text: &[u8], list: &mut Approved) -> Result<(), String> {
     let mut any = false;
     for document in serde_json::Deserializer::from_slice(text).into_iter::<Value>() {
         any = true;
-        match document.map_err(|error| format!("is no JSON: {error}"))? {
-            Value::Array(entries) => entries.iter().try_for_each(|entry| add_document(entry, list))?,
-            document => add_document(&document, list)?,
+        let document = document.map_err(|error| format!("is no JSON: {error}"))?;
+        match document.as_array() {
+            Some(entries) => entries.iter().try_for_each(|entry| add_document(entry, list))?,
+            None => add_document(&document, list)?,
         }
     }
     any.then_some(()).ok_or_else(|| "is empty".to_owned())

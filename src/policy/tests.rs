@@ -402,7 +402,7 @@ fn an_exec_is_judged_again_when_it_starts_by_what_the_engine_says_of_it() {
                 Need::Container(_) => {
                     format!(r#"{{"Id":"{ID}","Name":"/a","Config":{{"User":"{container_user}"}},"HostConfig":{{}},"Mounts":[]}}"#)
                 }
-                Need::Network(_) | Need::Volume(_) | Need::Image(_) | Need::HostPath(_) => unreachable!("{need:?}"),
+                Need::Network(_) | Need::Volume(_) | Need::Image(_) | Need::HostPath(_) => String::new(),
                 Need::Info => r#"{"CgroupVersion":"2"}"#.to_owned(),
             };
             facts.insert(need, read(text.as_bytes()).unwrap());
