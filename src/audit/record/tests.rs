@@ -115,7 +115,12 @@ fn change(request: &str) -> Vec<serde_json::Value> {
     record.finish(Ended::Complete);
     let outcome = record.render();
     record.closed = true;
-    [intent, outcome].iter().map(|line| schema::record(line)).collect()
+    [intent, outcome].iter().map(|line| schema::record(&whole(line))).collect()
+}
+
+/// A record's text as the writer completes it.
+fn whole(text: &str) -> String {
+    format!("{{\"schema\":1,\"sequence\":1,\"previous\":\"{}\",{text}", "0".repeat(64))
 }
 
 fn post(path: &str, body: &str) -> String {
@@ -202,7 +207,7 @@ fn a_refused_request_shows_its_path_and_only_what_is_known_of_its_query() {
         }
         record.refused("unknown-endpoint");
         record.finish(Ended::Refused);
-        let line = schema::record(&record.render());
+        let line = schema::record(&whole(&record.render()));
         record.closed = true;
         assert_eq!(line["path"], path);
         assert!(line["query"][0].as_str().unwrap().starts_with(query), "{line}");

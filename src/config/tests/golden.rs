@@ -432,7 +432,7 @@ x.toml:9:37: error[host-path]: `/etc` amounts to root on the host
 x.toml:9:73: error[bad-value]: there is no bind mode `wr`
  9 | binds = ["/srv:/srv:ro", { source = "/etc" }, { source = "/srv", mode = "wr" }, {}]
    |                                                                         ^^^^
-   = help: write one of `ro` and `rw`
+   = help: write one of `rro`, `ro` and `rw`
 x.toml:9:81: error[missing-key]: an entry of `binds` has no `source`
  9 | binds = ["/srv:/srv:ro", { source = "/etc" }, { source = "/srv", mode = "wr" }, {}]
    |                                                                                 ^^
