@@ -2,6 +2,7 @@
 //! Knows nothing of sockets and HTTP framing.
 
 pub mod checkpoint;
+pub mod entry;
 #[cfg(test)]
 pub(crate) mod forge;
 pub mod merkle;
