@@ -6,6 +6,7 @@ pub mod checkpoint;
 mod credentials;
 mod files;
 mod fold;
+pub mod entry;
 #[cfg(test)]
 pub(crate) mod forge;
 mod line;

@@ -128,7 +128,7 @@ impl Proven {
 fn prove_part(part: &Part, id: &str, notes: &Notes, key: &PublicKey, records: &mut Vec<Proven>) -> Result<(), Unproven> {
     let mut lines = Lines::open(&part.path)?;
     let (mut leaves, mut wanted, mut number) = (Vec::new(), Vec::new(), part.number);
-    while let Some(line) = lines.next().map_err(|error| ReadError::Io { path: part.path.clone(), error })? {
+    while let Some(line) = lines.next_line().map_err(|error| ReadError::Io { path: part.path.clone(), error })? {
         if line.number == 1 {
             let open = Entry::parse(line.bytes).ok();
             let file = open.and_then(|entry| entry.detail("file").and_then(serde_json::Value::as_u64));
@@ -165,4 +165,69 @@ fn furthest<'n>(notes: &'n Notes, key: &PublicKey, file: u32, index: usize) -> O
 /// True where the line can have the id: most lines need not be read as JSON.
 fn has(line: &[u8], id: &[u8]) -> bool {
     !id.is_empty() && line.windows(id.len()).any(|window| window == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::checkpoint::SecretKey;
+    use crate::audit::forge::{Forge, LOG};
+    use crate::audit::read;
+
+    fn trail() -> (Forge, Files, Notes) {
+        let forge = Forge::three_files();
+        let files = read::find(&[forge.path("audit.jsonl")]).unwrap().remove(0);
+        let path = forge.path("audit.checkpoints");
+        let notes = Notes::parse(&path, &std::fs::read_to_string(&path).unwrap(), false);
+        (forge, files, notes)
+    }
+
+    #[test]
+    fn proves_every_record_of_a_call_to_whoever_has_the_key() {
+        let (forge, files, notes) = trail();
+        let proof = Proof::make(&files, "A", &notes, &forge.key.public()).unwrap();
+        let text = serde_json::to_string(&proof).unwrap();
+        let read: Proof = serde_json::from_str(&text).unwrap();
+        let proven: Vec<_> =
+            read.check(&forge.key.public()).unwrap().into_iter().map(|(entry, note)| (entry.stage, note.checkpoint.size)).collect();
+        let stages = ["intent", "outcome", "intent", "outcome"].map(|stage| (stage.to_owned(), 10));
+        assert_eq!(proven, stages);
+        assert_eq!(read.records.iter().map(|record| (record.file, record.index)).collect::<Vec<_>>(), [(1, 4), (1, 5), (2, 4), (2, 5)]);
+    }
+
+    #[test]
+    fn does_not_prove_what_was_changed_in_the_document() {
+        let (forge, files, notes) = trail();
+        let key = forge.key.public();
+        let proof = Proof::make(&files, "B", &notes, &key).unwrap();
+        let changes: [fn(&mut Proof); 8] = [
+            |proof| proof.records[0].line = proof.records[0].line.replace("ci", "xx"),
+            |proof| proof.records[0].index += 1,
+            |proof| proof.records[0].file = 1,
+            |proof| drop(proof.records[0].path.pop()),
+            |proof| proof.records[0].path[0] = "0".repeat(64),
+            |proof| proof.records[0].checkpoint = proof.records[0].checkpoint.replacen("\n8\n", "\n9\n", 1),
+            |proof| proof.records.clear(),
+            |proof| proof.id = "A".to_owned(),
+        ];
+        assert!(proof.check(&key).is_ok());
+        for (number, change) in changes.iter().enumerate() {
+            let mut changed = proof.clone();
+            change(&mut changed);
+            assert!(changed.check(&key).is_err(), "change {number}");
+        }
+        assert!(proof.check(&SecretKey::generate(LOG, &[9; 32]).public()).is_err());
+    }
+
+    #[test]
+    fn says_why_there_is_no_proof() {
+        let (forge, files, notes) = trail();
+        let key = forge.key.public();
+        let why = |id: &str, notes: &Notes| Proof::make(&files, id, notes, &key).unwrap_err().to_string();
+        assert_eq!(why("C", &notes), "there is no record with the id `C`");
+        assert!(why("A", &Notes::default()).starts_with("no checkpoint of the key is over line 5 of"));
+        let path = forge.path("audit.jsonl");
+        std::fs::write(&path, std::fs::read_to_string(&path).unwrap().replace("READ", "ROAD")).unwrap();
+        assert!(why("B", &notes).contains("are not what was signed"));
+    }
 }

@@ -1,6 +1,8 @@
 //! The chain: every line carries the digest of the one before and the next number.
 //! Knows nothing of checkpoints, and of records only their numbers.
 
+use std::ops::RangeInclusive;
+
 use crate::audit::merkle::{Hash, ZERO, hex};
 
 use super::report::{Finding, Level, Place, Report};
@@ -91,7 +93,8 @@ impl Chain {
     }
 
     /// Tells that whole files are missing before a line, and goes on from it.
-    pub fn missing_files(&mut self, first: u32, last: u32, sequence: u64, at: &Place, report: &mut Report) {
+    pub fn missing_files(&mut self, missing: RangeInclusive<u32>, sequence: u64, at: &Place, report: &mut Report) {
+        let (first, last) = missing.into_inner();
         self.settle(report);
         report.files.missing += u64::from(last - first + 1);
         let what = if first == last { format!("file {first} is") } else { format!("files {first} to {last} are") };

@@ -71,7 +71,7 @@ fn ended_before(parts: &[Part], since: jiff::Timestamp) -> Result<usize, ReadErr
     let mut skipped = 0;
     for (index, part) in parts.iter().enumerate().skip(1) {
         let mut lines = Lines::open(&part.path)?;
-        let first = lines.next().map_err(|error| ReadError::Io { path: part.path.clone(), error })?;
+        let first = lines.next_line().map_err(|error| ReadError::Io { path: part.path.clone(), error })?;
         let begins = first.and_then(|line| Entry::parse(line.bytes).ok()).and_then(|entry| entry.moment());
         if begins.is_some_and(|begins| begins <= since) {
             skipped = index;
@@ -131,7 +131,7 @@ impl Run<'_> {
         let mut lines = Lines::open(&part.path)?;
         let mut at = Reading { path: part.path.as_path().into(), size: 0, doubtful: None, finished: false, signs: false };
         let failed = |error| ReadError::Io { path: part.path.clone(), error };
-        while let Some(line) = lines.next().map_err(failed)? {
+        while let Some(line) = lines.next_line().map_err(failed)? {
             self.settle(&mut at);
             self.line(part, &mut at, line);
         }
@@ -154,7 +154,7 @@ impl Run<'_> {
         };
         let place = Place { path: at.path.clone(), line: line.number };
         if line.number == 1 {
-            self.first(part, at, &head, line, &place);
+            self.first(part, at, &head, line);
         }
         at.size += 1;
         let digest = merkle::digest(line.bytes);
@@ -168,33 +168,34 @@ impl Run<'_> {
             );
         }
         let place = link.place.clone();
+        self.sealed.line(line.bytes, &link, &mut self.report);
         self.chain.link(link, &mut self.report);
-        self.sealed.line(line.bytes, digest, head.sequence, &place, &mut self.report);
         at.finished = self.calls.line(&head, line.bytes, place, &mut self.report);
         self.report.seen(&head.time, head.sequence);
     }
 
     /// The first line of a file says which file of which trail it is.
-    fn first(&mut self, part: &Part, at: &mut Reading, head: &Head<'_>, line: Line<'_>, place: &Place) {
+    fn first(&mut self, part: &Part, at: &mut Reading, head: &Head<'_>, line: Line<'_>) {
+        let place = &Place { path: at.path.clone(), line: line.number };
         let open = Entry::parse(line.bytes).ok().filter(|entry| entry.event.as_deref() == Some("open"));
-        let Some(open) = open else {
+        let file = |open: &Entry| open.detail("file").and_then(serde_json::Value::as_u64).and_then(|number| u32::try_from(number).ok());
+        let Some((open, number)) = open.and_then(|open| file(&open).map(|number| (open, number))) else {
             self.report.find(
                 Level::Tampered,
                 "no-open",
                 place,
-                "the file does not begin with an `open` record: its first lines are missing".to_owned(),
+                "the file does not begin with an `open` record of its own: its first lines are missing".to_owned(),
             );
             self.number = self.number.map(|number| number + 1).or(part.number);
             return self.sealed.file(self.number);
         };
         let text = |name: &str| open.detail(name).and_then(|value| value.as_str()).map(str::to_owned);
-        let number = open.detail("file").and_then(serde_json::Value::as_u64).and_then(|number| u32::try_from(number).ok());
         at.signs = text("key").is_some();
         self.same_trail(text("log"), text("key"), place);
         self.follows(part, number, head, place);
-        self.number = number;
+        self.number = Some(number);
         self.report.files.read += 1;
-        self.sealed.file(number);
+        self.sealed.file(Some(number));
     }
 
     fn same_trail(&mut self, log: Option<String>, key: Option<String>, place: &Place) {
@@ -220,21 +221,21 @@ impl Run<'_> {
     }
 
     /// Files are numbered without a gap, and their names say the same as they do.
-    fn follows(&mut self, part: &Part, number: Option<u32>, head: &Head<'_>, place: &Place) {
-        if let Some((named, number)) = part.number.zip(number).filter(|(named, number)| named != number) {
+    fn follows(&mut self, part: &Part, number: u32, head: &Head<'_>, place: &Place) {
+        if let Some(named) = part.number.filter(|named| *named != number) {
             self.report.find(Level::Tampered, "renamed", place, format!("the file is called number {named}, but it is file {number}"));
         }
-        let Some(number) = number else { return };
         match self.number {
             None if number > 1 => {
-                let kept = if self.whole { "removed by `keep-files`, or by somebody" } else { "not asked for" };
+                let all = self.whole && self.asked.since.is_none();
+                let kept = if all { "removed by `keep-files`, or by somebody" } else { "not asked for" };
                 let message =
                     format!("files 1 to {} are not here ({kept}): the records before {} are not verified", number - 1, head.sequence);
                 self.report.find(Level::Note, "begins-late", place, message);
                 self.chain.restart();
             }
             Some(before) if number > before + 1 => {
-                self.chain.missing_files(before + 1, number - 1, head.sequence, place, &mut self.report);
+                self.chain.missing_files(before + 1..=number - 1, head.sequence, place, &mut self.report);
             }
             Some(before) if number <= before => {
                 let message = format!("file {number} stands after file {before}");
@@ -253,9 +254,9 @@ impl Run<'_> {
             self.sealed.file(self.number);
         }
         at.size += 1;
-        let link = Link { place: place.clone(), sequence: None, previous: None, digest: doubtful.digest, why: Some(doubtful.why) };
+        let link = Link { place, sequence: None, previous: None, digest: doubtful.digest, why: Some(doubtful.why) };
+        self.sealed.leaf(doubtful.leaf, &link, &mut self.report);
         self.chain.link(link, &mut self.report);
-        self.sealed.leaf(doubtful.leaf, doubtful.digest, None, &place, &mut self.report);
     }
 
     /// A file's end: what was signed must be there, and what was finished must be signed.

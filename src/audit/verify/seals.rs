@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::audit::checkpoint::{Checkpoint, Untrusted};
 use crate::audit::merkle::{self, Hash, Tree};
 
-use super::chain::range;
+use super::chain::{Link, range};
 use super::notes::{Notes, Placed};
 use super::report::{Finding, Level, Place, Report, Seals};
 use super::{Asked, report};
@@ -130,14 +130,15 @@ impl Sealed {
     }
 
     /// A line of it. Its leaf is only hashed where a checkpoint over it is to come.
-    pub fn line(&mut self, line: &[u8], digest: Hash, sequence: u64, at: &Place, report: &mut Report) {
+    pub fn line(&mut self, bytes: &[u8], link: &Link, report: &mut Report) {
         if !self.current.is_empty() {
-            self.leaf(merkle::leaf(line), digest, Some(sequence), at, report);
+            self.leaf(merkle::leaf(bytes), link, report);
         }
     }
 
     /// A leaf of it.
-    pub fn leaf(&mut self, leaf: Hash, digest: Hash, sequence: Option<u64>, at: &Place, report: &mut Report) {
+    pub fn leaf(&mut self, leaf: Hash, link: &Link, report: &mut Report) {
+        let (digest, sequence, at) = (link.digest, link.sequence, &link.place);
         self.tree.push(leaf);
         while let Some(seal) = self.current.pop_if(|seal| seal.checkpoint.size <= self.tree.size()) {
             let signed = &seal.checkpoint;

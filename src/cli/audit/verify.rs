@@ -225,3 +225,69 @@ fn finding(out: &mut String, finding: &Finding, paint: Paint) -> std::fmt::Resul
 fn text_of(text: Option<&String>) -> &str {
     text.map_or("?", String::as_str)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::forge::Forge;
+
+    fn args(paths: Vec<PathBuf>) -> Args {
+        Args { paths, key: Vec::new(), checkpoints: None, since: None, format: Format::Text }
+    }
+
+    fn text(forge: &Forge, args: &Args) -> (String, String) {
+        let files = super::super::trails(&args.paths).unwrap().remove(0);
+        let verified = one(args, &[], &files).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&serde_json::to_string(&verified).unwrap()).unwrap();
+        let folder = format!("{}/", forge.folder.path().display());
+        (verified.text(Paint::PLAIN).replace(&folder, ""), json["verdict"].as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn says_that_nothing_was_changed_and_how_far_that_is_known() {
+        let forge = Forge::three_files();
+        let args = Args { checkpoints: Some(forge.path("copy")), ..args(vec![forge.folder.path().to_owned()]) };
+        let (said, verdict) = text(&forge, &args);
+        let key = forge.key.public().id();
+        let expected = format!(
+            "\
+Verifying trail 01JCZ6Q1V6N6Q9G4M6WQZ0T3AB (key {key}) from 2027-01-15T08:00:01Z to 2027-01-15T08:00:28Z
+  files        3/3 linked (audit.000001.jsonl … audit.jsonl)
+  records      28/28 chained, 1 to 28
+  checkpoints  6/6 signatures valid, 6/6 roots match, up to record 28
+  copy         6/6 signatures valid, 6/6 roots match, up to record 28
+  intents      3 resolved, 0 open
+note: the key is the one beside the trail (`audit.pub`): who can change the trail can change it too; keep a copy elsewhere and use --key
+OK: no change and no removal up to record 28 (copy of the checkpoints), 28 (signature), 28 (chain only)"
+        );
+        assert_eq!((said.as_str(), verdict.as_str()), (expected.as_str(), "ok"));
+        assert_eq!(run(&args).unwrap(), 0);
+    }
+
+    #[test]
+    fn names_the_line_that_was_changed_and_exits_with_one() {
+        let forge = Forge::three_files();
+        let path = forge.path("audit.000002.jsonl");
+        std::fs::write(&path, std::fs::read_to_string(&path).unwrap().replacen("READ", "ROAD", 1)).unwrap();
+        let args = args(vec![forge.path("audit.jsonl")]);
+        let (said, verdict) = text(&forge, &args);
+        assert!(said.contains("error[record-changed]: record 12 was changed: it is not the one that record 13 follows\n  --> audit.000002.jsonl:2\n   | previous = "), "{said}");
+        assert!(said.ends_with("TAMPERED: 2 findings, the first at audit.000002.jsonl:2"), "{said}");
+        assert_eq!((verdict.as_str(), run(&args).unwrap()), ("tampered", 1));
+    }
+
+    #[test]
+    fn exits_with_three_where_intents_are_open_and_with_two_where_nothing_can_be_read() {
+        let mut forge = Forge::new();
+        forge.stage("A", "intent").write();
+        let open = args(vec![forge.path("audit.jsonl")]);
+        let (said, verdict) = text(&forge, &open);
+        assert!(said.contains("    ! A  2027-01-15T08:00:02Z  POST /containers/create  policy `ci`  audit.jsonl:2\n"), "{said}");
+        assert_eq!((verdict.as_str(), run(&open).unwrap()), ("incomplete", 3));
+        assert_eq!(run(&args(vec![forge.path("none")])).unwrap_err().print(), 2);
+        let no_copy = Args { checkpoints: Some(forge.path("none")), ..args(vec![forge.path("audit.jsonl")]) };
+        assert_eq!(run(&no_copy).unwrap_err().print(), 2);
+        std::fs::write(forge.path("audit.pub"), "x").unwrap();
+        assert_eq!(run(&open).unwrap_err().print(), 2);
+    }
+}
