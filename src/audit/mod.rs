@@ -1,6 +1,8 @@
 //! The trail: one record a call, intents before changes, written in order by one thread.
 //! Knows nothing of sockets and HTTP framing.
 
+pub mod entry;
+pub mod read;
 pub mod record;
 pub mod trail;
 

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing belongs")]
 
 mod around;
+mod audit;
 mod check;
 mod demo;
 pub mod docs;
@@ -44,6 +45,7 @@ Examples:
   dockgate check dockgate.toml               every problem of a file, with line and column
   dockgate explain GET /containers/json      what would happen to a request, and why
   dockgate test policy.test.toml             policy tests
+  dockgate audit show audit.jsonl            who did what, when, and what came of it
   dockgate scan --level restricted           what already runs, held against a level
   dockgate demo                              a tour with an engine in memory
 
@@ -62,6 +64,8 @@ enum Command {
     Test(test::Args),
     /// Judge what already runs on an engine
     Scan(scan::Args),
+    /// Read, count, convert and report the trail
+    Audit(audit::Args),
     /// List the built-in policies, or show one
     Preset(preset::Args),
     /// Ask a running dockgate whether it answers
@@ -89,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Scan(args) => scan::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Preset(args) => preset::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Demo(args) => demo::run(&args),

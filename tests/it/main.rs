@@ -21,5 +21,7 @@ mod go_routing;
 mod properties;
 mod readers;
 mod recorded;
+mod report;
 mod streams;
 mod support;
+mod trails;

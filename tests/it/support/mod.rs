@@ -4,6 +4,7 @@
 pub mod client;
 pub mod engine;
 pub mod gate;
+pub mod trail;
 
 use std::io::Write as _;
 use std::path::PathBuf;
