@@ -11,28 +11,27 @@ use super::when;
 
 /// The filters; all that are given must fit.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Filters")]
 pub struct Filter {
     /// From this time on: RFC 3339 (UTC where it names no zone), or 10m, 2h, 3d ago
-    #[arg(long, value_name = "TIME", value_parser = when::parse)]
+    #[arg(long, help_heading = "Filters", value_name = "TIME", value_parser = when::parse)]
     pub since: Option<Timestamp>,
     /// Before this time
-    #[arg(long, value_name = "TIME", value_parser = when::parse)]
+    #[arg(long, help_heading = "Filters", value_name = "TIME", value_parser = when::parse)]
     pub until: Option<Timestamp>,
     /// Through this door: its URL or a part of it
-    #[arg(long, value_name = "DOOR")]
+    #[arg(long, help_heading = "Filters", value_name = "DOOR")]
     pub door: Option<String>,
     /// An operation: its id, a pattern such as `Container*`, or a group such as `@exec`
-    #[arg(long, value_name = "OPERATION", value_parser = operations)]
+    #[arg(long, help_heading = "Filters", value_name = "OPERATION", value_parser = operations)]
     pub operation: Vec<Operations>,
     /// What was said
-    #[arg(long, value_name = "VERDICT", value_parser = ["allow", "deny", "would-deny", "refuse"])]
+    #[arg(long, help_heading = "Filters", value_name = "VERDICT", value_parser = ["allow", "deny", "would-deny", "refuse"])]
     pub verdict: Vec<String>,
     /// About this container (or other object), or sent from it: a name, a pattern, or the first digits of its id
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, help_heading = "Filters", value_name = "NAME")]
     pub container: Option<String>,
     /// This id alone, also where it is folded into another record
-    #[arg(long, value_name = "AUDIT-ID")]
+    #[arg(long, help_heading = "Filters", value_name = "AUDIT-ID")]
     pub id: Option<String>,
 }
 

@@ -47,7 +47,8 @@ pub fn shown(time: Option<Timestamp>) -> String {
 /// `0.8 ms`, `43 ms`, `1.2 s`, `4 min 10 s`, `3 h 05 min`.
 pub fn duration(us: u64) -> String {
     match us {
-        0..1_000 => format!("0.{} ms", us / 100),
+        0..100 => "<0.1 ms".to_owned(),
+        100..1_000 => format!("0.{} ms", us / 100),
         1_000..10_000 => format!("{}.{} ms", us / 1_000, us % 1_000 / 100),
         10_000..1_000_000 => format!("{} ms", us / 1_000),
         1_000_000..60_000_000 => format!("{}.{} s", us / 1_000_000, us % 1_000_000 / 100_000),
@@ -84,6 +85,6 @@ mod tests {
         assert_eq!(time("2026-11-21T20:31:07.482913Z"), "2026-11-21 20:31:07.482");
         assert_eq!(time("2026-11-21T20:31:07Z"), "2026-11-21 20:31:07.000");
         let durations = [80, 850, 4_310, 43_000, 1_250_000, 250_000_000, 11_100_000_000].map(duration);
-        assert_eq!(durations, ["0.0 ms", "0.8 ms", "4.3 ms", "43 ms", "1.2 s", "4 min 10 s", "3 h 05 min"]);
+        assert_eq!(durations, ["<0.1 ms", "0.8 ms", "4.3 ms", "43 ms", "1.2 s", "4 min 10 s", "3 h 05 min"]);
     }
 }

@@ -23,7 +23,7 @@ const SCRIPT: &str = include_str!("page.js");
 const COLUMNS: usize = 60;
 const TOP: usize = 12;
 const CLIENTS: usize = 10;
-const OPERATIONS: usize = 8;
+const OPERATIONS: usize = 6;
 
 /// What every page begins with.
 pub const BEGIN: &str = "<!DOCTYPE html>";
