@@ -23,6 +23,8 @@ enum Page {
     Endpoints,
     /// Every field of the JSON bodies (docs/fields.md)
     Fields,
+    /// Where each field of a record goes in other formats (docs/audit-formats.md)
+    AuditFormats,
 }
 
 /// Prints a page.
@@ -30,6 +32,7 @@ pub fn run(args: &Args) -> Outcome {
     match args.page {
         Page::Endpoints => say::out(endpoints_md().trim_end()),
         Page::Fields => say::out(fields_md().trim_end()),
+        Page::AuditFormats => say::out(super::audit::formats_md().trim_end()),
     }
     Ok(0)
 }

@@ -47,6 +47,7 @@ Examples:
   dockgate check dockgate.toml               every problem of a file, with line and column
   dockgate explain GET /containers/json      what would happen to a request, and why
   dockgate test policy.test.toml             policy tests
+  dockgate audit show audit.jsonl            who did what, when, and what came of it
   dockgate scan --level restricted           what already runs, held against a level
   dockgate audit verify audit.jsonl          whether a trail was changed
   dockgate demo                              a tour with an engine in memory
@@ -67,12 +68,12 @@ enum Command {
     Test(test::Args),
     /// Judge what already runs on an engine
     Scan(scan::Args),
+    /// Verify, read, convert and report the trail
+    Audit(audit::Args),
     /// List the built-in policies, or show one
     Preset(preset::Args),
     /// Ask a running dockgate whether it answers
     Healthcheck(healthcheck::Args),
-    /// Verify and prove the audit trail
-    Audit(audit::Args),
     /// Show the gate at work in front of a small engine in memory
     Demo(demo::Args),
     /// Print the JSON Schema of the audit trail
@@ -98,9 +99,9 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Scan(args) => scan::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Preset(args) => preset::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
-        Command::Audit(args) => audit::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Docs(args) => docs::run(&args),

@@ -72,7 +72,6 @@ pub struct Paint(bool);
 
 impl Paint {
     /// No colours.
-    #[cfg(test)]
     pub const PLAIN: Self = Self(false);
 
     /// The colours of standard output.

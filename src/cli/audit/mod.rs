@@ -1,8 +1,29 @@
-//! `dockgate audit`: what can be done with a trail.
-//! Knows nothing of how a trail is written.
+//! `dockgate audit`: what readers of trails need.
+//! Knows nothing of how each command does its work.
 
+mod bars;
+mod convert;
+mod filter;
+mod hash;
+mod join;
+mod line;
+mod lines;
 mod prove;
+mod record;
+mod report;
+mod series;
+mod show;
+mod stats;
+mod tail;
+mod tally;
 mod verify;
+mod when;
+
+pub use convert::page as formats_md;
+pub use line::visible;
+pub use lines::find;
+pub use record::{Call, Step, plain, short};
+pub use when::duration as shown_duration;
 
 use std::path::{Path, PathBuf};
 
@@ -13,8 +34,21 @@ use crate::audit::verify::Notes;
 use super::Outcome;
 use super::say::Failure;
 
+const EXAMPLES: &str = "\
+Examples:
+  dockgate audit show /var/log/dockgate/audit.jsonl --since 2h --verdict deny
+  dockgate audit tail /var/log/dockgate/audit.jsonl
+  dockgate audit stats audit.jsonl
+  dockgate audit report audit.jsonl -o report.html
+  dockgate audit convert audit.jsonl --to ocsf
+  dockgate audit verify /var/log/dockgate --key audit.pub
+  dockgate audit prove 01JZ0Q8E3T audit.jsonl > proof.json
+
+A trail is named by its current file, which stands for its rotated files too, by a rotated file alone, or by its folder.";
+
 /// Arguments.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -26,13 +60,31 @@ enum Command {
     Verify(verify::Args),
     /// Prove one record to somebody without the trail, or check such a proof
     Prove(prove::Args),
+    /// Show calls, one line each
+    Show(show::Args),
+    /// Show the last calls of a trail and follow it
+    Tail(tail::Args),
+    /// Count calls, with tables and small charts
+    Stats(stats::Args),
+    /// Write events for other tools: OCSF, ECS or CEF
+    Convert(convert::Args),
+    /// Write one HTML page with charts and tables
+    Report(report::Args),
+    /// Show a value as it stands in records
+    Hash(hash::Args),
 }
 
-/// Runs the tool that the arguments name.
+/// Runs the command.
 pub fn run(args: &Args) -> Outcome {
     match &args.command {
         Command::Verify(args) => verify::run(args),
         Command::Prove(args) => prove::run(args),
+        Command::Show(args) => show::run(args),
+        Command::Tail(args) => tail::run(args),
+        Command::Stats(args) => stats::run(args),
+        Command::Convert(args) => convert::run(args),
+        Command::Report(args) => report::run(args),
+        Command::Hash(args) => hash::run(args),
     }
 }
 

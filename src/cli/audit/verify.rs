@@ -74,6 +74,15 @@ pub fn run(args: &Args) -> Outcome {
     })
 }
 
+/// What verifying these trails comes to, each with the key beside it.
+///
+/// # Errors
+/// What cannot be read.
+pub(super) fn found(paths: Vec<PathBuf>) -> Result<Vec<Verified>, Failure> {
+    let args = Args { paths, key: Vec::new(), checkpoints: None, since: None, format: Format::Text };
+    super::trails(&args.paths)?.iter().map(|files| one(&args, &[], files)).collect()
+}
+
 fn one(args: &Args, keys: &[PublicKey], files: &Files) -> Result<Verified, Failure> {
     let beside = files.beside("pub");
     let (key, key_from) = match keys {
@@ -97,7 +106,7 @@ fn of_trail(keys: &[PublicKey], files: &Files) -> Option<PublicKey> {
 
 /// One trail and what verifying it came to.
 #[derive(Debug, Serialize)]
-struct Verified {
+pub(super) struct Verified {
     verdict: &'static str,
     trail: PathBuf,
     #[serde(rename = "file-names")]
@@ -106,7 +115,7 @@ struct Verified {
     #[serde(rename = "key-beside")]
     key_from: Option<PathBuf>,
     #[serde(flatten)]
-    report: Report,
+    pub(super) report: Report,
 }
 
 fn verdict(report: &Report) -> &'static str {
@@ -158,6 +167,26 @@ impl Verified {
             writeln!(out, "{} {note}", paint.blue("note:"))?;
         }
         self.last_line(out, paint)
+    }
+
+    /// What it comes to, in one line.
+    pub(super) fn headline(&self) -> String {
+        let mut line = String::new();
+        let _cannot_fail = self.last_line(&mut line, Paint::PLAIN);
+        line
+    }
+
+    /// Names and numbers.
+    pub(super) fn facts(&self) -> Vec<(String, String)> {
+        let report = &self.report;
+        let fact = |name: &str, value: String| (name.to_owned(), value);
+        vec![
+            fact("trail", self.trail.display().to_string()),
+            fact("files", format!("{}/{} linked", report.files.read, report.files.read + report.files.missing)),
+            fact("records", format!("{}/{} chained", report.chained, report.records)),
+            fact("checkpoints", checkpoints(report)),
+            fact("intents", format!("{} resolved, {} open", report.resolved, report.open.len())),
+        ]
     }
 
     fn last_line(&self, out: &mut String, paint: Paint) -> std::fmt::Result {

@@ -162,7 +162,8 @@ pub fn explanation(policy: &Policy, request: &Request, max_json: usize) -> Expla
     out
 }
 
-fn failed(denial: &Denial, act: Act) -> Failed {
+/// What a denial says, with what can be done about it.
+pub fn failed(denial: &Denial, act: Act) -> Failed {
     let check = denial.reason.check();
     Failed {
         code: check.id,
@@ -319,7 +320,8 @@ const ADVICE: [(FaultKind, &str); 2] = [
     (FaultKind::UnknownEndpoint, "see docs/endpoints.md for every operation"),
 ];
 
-fn failed_fault(fault: &Fault) -> Failed {
+/// What a fault says.
+pub fn failed_fault(fault: &Fault) -> Failed {
     let message = message(&Refusal::Fault(fault.clone()));
     // the place stands in `at` already
     let sentence = message.split_once("]: ").map_or(message.as_str(), |(_, rest)| rest);

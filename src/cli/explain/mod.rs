@@ -1,8 +1,9 @@
-//! `dockgate explain`: what would happen to a request, and why.
+//! `dockgate explain`: what would happen to a request, or did happen to one that is on the trail, and why.
 //! Knows nothing of the engine: it asks nobody.
 
 mod advise;
 mod build;
+mod past;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -22,8 +23,8 @@ pub use show::pretty;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The method, such as GET or POST
-    #[arg(value_name = "METHOD")]
+    /// The method, such as GET or POST; or alone, the id of a call on the trail: what stands behind `ref` in refusals
+    #[arg(value_name = "METHOD|AUDIT-ID")]
     method: String,
     /// The path as a client sends it, with its query
     #[arg(value_name = "PATH")]
@@ -37,6 +38,9 @@ pub struct Args {
     /// The policy: one of the file, or a preset [default: the file's only one, else read-only]
     #[arg(long, short, value_name = "NAME")]
     policy: Option<String>,
+    /// The trail that holds the id [default: that of --config, else audit.jsonl here, else /var/log/dockgate/audit.jsonl]
+    #[arg(long, value_name = "FILE")]
+    audit: Option<String>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -48,12 +52,21 @@ Examples:
   dockgate explain --policy traefik GET '/v1.44/events?since=1'
   echo '{\"Image\":\"alpine\",\"HostConfig\":{\"Privileged\":true}}' |
     dockgate explain --config dockgate.toml --policy ci POST /containers/create --body -
+  dockgate explain --audit /var/log/dockgate/audit.jsonl 01KAGZ3N8Q4V5X6Y7Z8A9B0C1D
 
 The engine is not asked: what depends on it is named. Exit codes: 0 allowed, 1 denied or refused, 2 wrong usage.";
 
 /// Explains one request.
 pub fn run(args: &Args) -> Outcome {
-    let Some(path) = &args.path else { return Err(without_path(&args.method)) };
+    let Some(path) = &args.path else {
+        // a trail that is named says that an id is meant, however it is written
+        let id = args.audit.is_some() || past::is_id(&args.method);
+        return if id {
+            past::run(&args.method, args.audit.as_deref(), args.config.as_deref(), args.json)
+        } else {
+            Err(without_path(&args.method))
+        };
+    };
     let body = args.body.as_deref().map(load::bytes).transpose()?;
     let text = args.config.as_deref().map(load::text).transpose()?;
     let config = args.config.as_deref().map_or_else(|| Ok(config::defaults()), |file| load::usable(file, Severity::Error))?;
@@ -79,8 +92,8 @@ fn without_path(word: &str) -> Failure {
     if method {
         return Failure::usage(format!("`{word}` needs a path")).hint("such as `dockgate explain GET /containers/json`");
     }
-    Failure::usage(format!("`{word}` is no method, and explaining a record of the trail by its id does not exist yet"))
-        .hint("name the request itself: `dockgate explain METHOD PATH [--body FILE]`")
+    Failure::usage(format!("`{word}` is neither a method nor the id of a call on the trail, which has 26 letters and digits"))
+        .hint("name the request: `dockgate explain METHOD PATH [--body FILE]`, or the id alone")
 }
 
 /// The one that is named; of a file with a single policy, that one.

@@ -5,6 +5,7 @@ pub mod client;
 pub mod engine;
 pub mod gate;
 pub mod schema;
+pub mod trail;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
