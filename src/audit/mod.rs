@@ -2,6 +2,7 @@
 //! Knows nothing of sockets and HTTP framing.
 
 pub mod record;
+pub mod sink;
 pub mod trail;
 
 pub use record::{Ended, Record, Stage, VerdictWord};

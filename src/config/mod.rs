@@ -19,6 +19,7 @@ mod preset;
 mod profiles;
 mod root;
 mod rule;
+mod sink;
 mod suggest;
 mod tree;
 mod url;
@@ -40,6 +41,7 @@ pub use file::load;
 pub use limits::Limits;
 pub use preset::{Preset, preset, presets};
 pub use root::ways_to_root;
+pub use sink::SinkUrl;
 pub use url::{Listen, UpstreamUrl, UrlError};
 
 /// The preset that holds where no policy is named.
