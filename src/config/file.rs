@@ -151,9 +151,10 @@ fn own_socket(upstream: Option<&UpstreamUrl>, doors: &[Written], report: &mut Re
 
 fn audit(item: &Item<'_>, report: &mut Report<'_>) -> Option<Audit> {
     let table = item.table("`[audit]`", report)?;
-    table.only(&["file"], report);
+    table.only(&["file", "reconcile"], report);
     let path = table.get("file").and_then(|file| path(&file, report));
-    Some(Audit { file: path.map(PathBuf::from) })
+    let reconcile = table.get("reconcile").and_then(|item| item.flag(report)).unwrap_or_default();
+    Some(Audit { file: path.map(PathBuf::from), reconcile })
 }
 
 fn protected(item: &Item<'_>, report: &mut Report<'_>) -> Option<Vec<String>> {

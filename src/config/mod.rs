@@ -71,6 +71,8 @@ pub struct Config {
 pub struct Audit {
     /// The file; `None` for standard output.
     pub file: Option<PathBuf>,
+    /// Whether the engine's events are compared with what went through dockgate.
+    pub reconcile: bool,
 }
 
 /// A configuration and everything that is to be said about it.

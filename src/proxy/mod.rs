@@ -9,6 +9,7 @@ mod inspect;
 mod output;
 mod own;
 mod pipeline;
+pub mod reconcile;
 pub mod refuse;
 mod relay;
 pub mod serve;

@@ -40,7 +40,7 @@ impl Gate {
         let policies = DOORS.iter().chain(extra);
         let doors: Vec<PathBuf> = policies.clone().map(|policy| door(folder, policy)).collect();
         let mut text = format!("version = 1\n[upstream]\nurl = \"unix://{}\"\n", engine.display());
-        text += &format!("[audit]\nfile = \"{}\"\n{POLICIES}{more}\n", trail(folder).display());
+        text += &format!("[audit]\nreconcile = true\nfile = \"{}\"\n{POLICIES}{more}\n", trail(folder).display());
         for (policy, socket) in policies.zip(&doors) {
             fs::create_dir_all(socket.parent().unwrap()).unwrap();
             text += &format!("[[door]]\nlisten = \"unix://{}\"\nmode = \"0600\"\npolicy = \"{policy}\"\n", socket.display());
