@@ -14,6 +14,7 @@ mod preset;
 mod say;
 mod scan;
 mod serve;
+pub mod sinks;
 mod stop;
 mod test;
 mod tour;

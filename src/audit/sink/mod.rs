@@ -62,6 +62,7 @@ pub(crate) enum SendError {
     /// It cannot be reached now: the same messages are sent again later.
     Down(io::Error),
     /// It will never take so many of the next messages.
+    #[cfg_attr(not(any(feature = "otlp", test)), expect(dead_code, reason = "only collectors look at what they get"))]
     Rejected(usize, String),
 }
 

@@ -42,6 +42,11 @@ impl Engine {
         self.skew.load(Ordering::Relaxed)
     }
 
+    /// False for an engine that stops: its listener goes before its containers do.
+    pub async fn reachable(&self) -> bool {
+        self.upstream.reachable().await
+    }
+
     /// An open reply.
     pub async fn get(&self, target: &str) -> Result<Exchange, String> {
         let late = || "the engine does not answer in time".to_owned();

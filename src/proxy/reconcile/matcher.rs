@@ -20,6 +20,8 @@ const GRACE: i64 = 5_000_000;
 const SLACK: i64 = 1_000_000;
 /// How long an event waits for its explanation: a container's start comes after its networks, its end after their loss.
 pub const HOLD: i64 = 5_000_000;
+/// How far apart a container's end and the loss of its networks may be.
+const NEAR: i64 = 2_000_000;
 /// How long after a restart of the engine it starts containers by itself.
 const BOOT: i64 = 60_000_000;
 
@@ -71,6 +73,8 @@ struct Container {
 struct Held {
     event: Event,
     until: i64,
+    /// A later event showed that nothing explains it.
+    alone: bool,
 }
 
 /// What is known, and what waits.
@@ -130,6 +134,7 @@ impl Matcher {
     /// Takes an event in; returns it where nothing explains it and nothing that comes later could. `now` is when it came.
     pub fn event(&mut self, event: Event, now: i64) -> Option<Event> {
         self.remember(&event);
+        self.explain_held(&event);
         if event.what == Happened::Die || self.asked_for(&event) || self.engines_own(&event) {
             return None;
         }
@@ -137,7 +142,7 @@ impl Matcher {
             return Some(event);
         }
         let overdue = if self.held.len() >= HELD { self.held.pop_front().map(|held| held.event) } else { None };
-        self.held.push_back(Held { event, until: now + HOLD });
+        self.held.push_back(Held { event, until: now + HOLD, alone: false });
         overdue
     }
 
@@ -145,10 +150,7 @@ impl Matcher {
     pub fn overdue(&mut self, now: i64) -> Vec<Event> {
         let mut overdue = Vec::new();
         while self.held.front().is_some_and(|held| held.until <= now) {
-            let Some(Held { event, .. }) = self.held.pop_front() else { break };
-            if !self.follows(&event) {
-                overdue.push(event);
-            }
+            overdue.extend(self.held.pop_front().map(|held| held.event));
         }
         overdue
     }
@@ -156,6 +158,11 @@ impl Matcher {
     /// When the next event has waited long enough.
     pub fn next(&self) -> Option<i64> {
         self.held.front().map(|held| held.until)
+    }
+
+    /// The engine stops, as it seems: what waits goes on waiting.
+    pub fn postpone(&mut self, now: i64) {
+        self.held.iter_mut().for_each(|held| held.until = now + HOLD);
     }
 
     /// The engine has gone: it ended its containers itself.
@@ -223,12 +230,25 @@ impl Matcher {
             || self.follows(event)
     }
 
-    /// A container gets its networks as it starts and loses them as it ends; start and end are judged for themselves.
+    /// A container gets its networks before it starts and loses them as it ends, a little before or after the engine
+    /// says so. Start and end are judged for themselves. A network that was lost and got again in between was lost otherwise.
+    fn explain_held(&mut self, event: &Event) {
+        let of = |held: &Held, what: Happened| held.event.what == what && held.event.container() == event.container();
+        if event.what == Happened::Start {
+            self.held.retain(|held| !of(held, Happened::NetworkConnect));
+        } else if event.what == Happened::Die {
+            let near = |held: &Held| !held.alone && event.at - held.event.at <= NEAR;
+            self.held.retain(|held| !(of(held, Happened::NetworkDisconnect) && near(held)));
+        } else if event.what == Happened::NetworkConnect {
+            let lost = self.held.iter_mut().filter(|held| of(held, Happened::NetworkDisconnect) && held.event.id == event.id);
+            lost.for_each(|held| held.alone = true);
+        }
+    }
+
+    /// A network that is lost just after its container ended.
     fn follows(&self, event: &Event) -> bool {
-        let Some(container) = self.containers.get(event.container()) else { return false };
-        let near = |at: Option<i64>| at.is_some_and(|at| (at - event.at).abs() <= HOLD);
-        (event.what == Happened::NetworkConnect && near(container.started))
-            || (event.what == Happened::NetworkDisconnect && near(container.died))
+        let died = self.containers.get(event.container()).and_then(|container| container.died);
+        event.what == Happened::NetworkDisconnect && died.is_some_and(|died| died <= event.at && event.at - died <= NEAR)
     }
 
     fn booting(&self, at: i64) -> bool {
@@ -287,7 +307,8 @@ impl Known {
             By::Image => names
                 .iter()
                 .any(|name| repository(name) == repository(&event.id) || repository(name) == repository(event.attribute("name"))),
-            By::Bears => self.makes(event),
+            // the engine answers after the last one: what comes later is somebody else's
+            By::Bears => self.ended.is_none_or(|ended| event.at <= ended) && self.makes(event),
             By::Made => {
                 let wanted = self.change.wanted.as_ref().is_none_or(|name| event.is(name));
                 wanted && (self.made.is_empty() || self.made.contains(&event.id)) && self.makes(event)

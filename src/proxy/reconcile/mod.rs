@@ -167,7 +167,7 @@ impl Follower {
             let frame = tokio::select! {
                 frame = body.frame() => frame,
                 () = self.next_overdue() => {
-                    self.tell_overdue();
+                    self.tell_overdue().await;
                     continue;
                 }
             };
@@ -219,7 +219,7 @@ impl Follower {
         }
         let unseen = self.handle.matcher().event(event, now());
         unseen.iter().for_each(|event| self.tell(event));
-        self.tell_overdue();
+        self.tell_overdue().await;
     }
 
     /// Events are asked for from the last one on. Where that does not come first, the engine has begun to count anew,
@@ -246,7 +246,13 @@ impl Follower {
         }
     }
 
-    fn tell_overdue(&self) {
+    async fn tell_overdue(&self) {
+        if self.handle.matcher().next().is_none_or(|next| next > now()) {
+            return;
+        }
+        if !self.engine.reachable().await {
+            return self.handle.matcher().postpone(now());
+        }
         let overdue = self.handle.matcher().overdue(now());
         overdue.iter().for_each(|event| self.tell(event));
     }

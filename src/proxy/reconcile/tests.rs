@@ -119,6 +119,30 @@ fn a_disconnect_from_a_running_container_is_told() {
 }
 
 #[test]
+fn networks_that_are_lost_and_got_between_start_and_end_are_told() {
+    let mut bench = Bench::default();
+    bench.began(Operation::ContainerStart, &[ID], 0);
+    let told = bench.told(vec![
+        network("connect", 1),
+        container("start", 2),
+        network("disconnect", 3),
+        network("connect", 4),
+        network("disconnect", 5),
+        container("die", 6),
+    ]);
+    assert!(told.is_empty(), "the start's request explains them while it may");
+    let told = bench.told(vec![
+        network("connect", 20 * SECOND),
+        container("start", 20 * SECOND),
+        network("disconnect", 21 * SECOND),
+        network("connect", 22 * SECOND),
+        network("disconnect", 23 * SECOND),
+        container("die", 23 * SECOND),
+    ]);
+    assert_eq!(told, ["container start", "network disconnect", "network connect"]);
+}
+
+#[test]
 fn a_create_explains_one_container_and_the_volumes_that_it_names_or_leaves_without_name() {
     let volume = |name: &str| event("volume", "create", name, json!({"driver": "local"}), 2);
     let mut bench = Bench::default();
@@ -220,6 +244,8 @@ fn labels_of_swarm_tasks_are_believed_in_a_swarm_only() {
 fn an_engine_that_stops_ends_its_containers_without_being_asked() {
     let mut bench = Bench::default();
     assert!(!bench.unseen(container("kill", 1)) && !bench.unseen(container("stop", 2)));
+    bench.0.postpone(HOLD);
+    assert!(bench.0.overdue(HOLD + 2).is_empty(), "its listener has gone, but its events still come");
     bench.0.engine_gone();
     assert!(bench.0.overdue(i64::MAX).is_empty());
 }
