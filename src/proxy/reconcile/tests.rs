@@ -121,7 +121,8 @@ fn a_disconnect_from_a_running_container_is_told() {
 #[test]
 fn networks_that_are_lost_and_got_between_start_and_end_are_told() {
     let mut bench = Bench::default();
-    bench.began(Operation::ContainerStart, &[ID], 0);
+    let number = bench.began(Operation::ContainerStart, &[ID], 0);
+    bench.0.ended(number, 2);
     let told = bench.told(vec![
         network("connect", 1),
         container("start", 2),
