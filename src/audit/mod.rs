@@ -22,6 +22,7 @@ mod recover;
 pub mod redact;
 mod reply;
 pub mod settings;
+pub mod sink;
 mod summary;
 pub mod trail;
 pub mod verify;

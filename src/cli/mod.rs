@@ -17,6 +17,7 @@ mod say;
 mod scan;
 mod schema;
 mod serve;
+pub mod sinks;
 mod stop;
 mod test;
 mod tour;

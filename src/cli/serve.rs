@@ -14,7 +14,7 @@ use crate::proxy::upstream::Address;
 use super::find::{self, NotFound};
 use super::reload::{self, Reloader};
 use super::say::{self, Failure, Paint};
-use super::{Outcome, around, load, stop};
+use super::{Outcome, around, load, sinks, stop};
 
 /// How long a first question to the engine may take.
 const FIRST_PING: Duration = Duration::from_secs(3);
@@ -67,14 +67,17 @@ async fn serve(args: &Args, config: &Config, upstream: Upstream) -> Outcome {
     let server = Server::bind(config, upstream.clone(), trail.clone()).map_err(|error| unbound(&error))?;
     chosen(config, &server);
     reload::loaded(&trail, server.doors());
+    let sinks = sinks::start(&config.audit, &trail)?;
     let mut reloader = Reloader::new(args, config, server.policies(config), trail);
     if let Err(why) = answers(&upstream).await {
         say::warn(format_args!("the engine does not answer now: {why}"));
     }
     tokio::select! {
-        () = server.run(stopped) => Ok(0),
+        () = server.run(stopped) => {}
         never = reloader.follow(hang_ups) => match never {},
     }
+    sinks::stop(sinks).await;
+    Ok(0)
 }
 
 /// A file's configuration with what flags say over it; `door` names the door that holds where neither names any.

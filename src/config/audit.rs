@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::error::Report;
 use super::file::path;
 use super::limits::{SIZES, TIMES, bounded, measured};
-use super::places::canonical;
+use super::sink::SinkUrl;
 use super::suggest::{did_you_mean, listed};
 use super::tree::{Item, Table};
+use super::url::UrlError;
 
 /// The trail, as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,23 +92,6 @@ pub enum CheckpointsTo {
     Stdout,
     /// A file.
     File(PathBuf),
-}
-
-/// Where copies of the trail go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SinkUrl {
-    /// Standard output.
-    Stdout,
-    /// The journal.
-    Journald,
-    /// A syslog daemon's socket.
-    SyslogUnix(PathBuf),
-    /// `host:port`.
-    SyslogUdp(String),
-    /// `host:port`.
-    SyslogTcp(String),
-    /// A collector: `host:port` and a path.
-    Otlp(String, String),
 }
 
 impl Audit {
@@ -273,47 +257,14 @@ fn sinks(item: &Item<'_>, report: &mut Report<'_>) -> Option<Vec<SinkUrl>> {
         table.only(&["to"], report);
         let Some(to) = table.require("to", "add `to = \"syslog+unix:///dev/log\"`", report) else { continue };
         let Some(text) = to.text(report) else { continue };
-        match sink(text) {
-            Some(sink) if found.contains(&sink) => {
+        match text.parse::<SinkUrl>() {
+            Ok(sink) if found.contains(&sink) => {
                 report.error("duplicate-sink", &to.span, format!("another sink goes to `{}` too", text.escape_debug())).hint =
                     Some("take one of them out".to_owned());
             }
-            Some(sink) => found.push(sink),
-            None => {
-                report.error("bad-url", &to.span, format!("`{}` is no place for a sink", text.escape_debug())).hint =
-                    Some(EXAMPLES.to_owned());
-            }
+            Ok(sink) => found.push(sink),
+            Err(UrlError { message, hint }) => report.error("bad-url", &to.span, message).hint = Some(hint),
         }
     }
     Some(found)
-}
-
-const EXAMPLES: &str = "write `stdout`, `journald`, `syslog+unix:///dev/log`, `syslog+udp://host:514`, `syslog+tcp://host:601` or `otlp+http://host:4318/v1/logs`";
-
-fn sink(text: &str) -> Option<SinkUrl> {
-    match text.split_once("://") {
-        None => match text {
-            "stdout" => Some(SinkUrl::Stdout),
-            "journald" => Some(SinkUrl::Journald),
-            _ => None,
-        },
-        Some(("syslog+unix", path)) => (path.len() <= 107 && path != "/" && canonical(path)).then(|| SinkUrl::SyslogUnix(path.into())),
-        Some(("syslog+udp", host)) => with_port(host).then(|| SinkUrl::SyslogUdp(host.to_owned())),
-        Some(("syslog+tcp", host)) => with_port(host).then(|| SinkUrl::SyslogTcp(host.to_owned())),
-        Some(("otlp+http", rest)) => {
-            let (host, path) = rest.find('/').map_or((rest, "/v1/logs"), |at| rest.split_at(at));
-            let plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte));
-            (with_port(host) && plain).then(|| SinkUrl::Otlp(host.to_owned(), path.to_owned()))
-        }
-        Some(_) => None,
-    }
-}
-
-/// `host:port` or `[address]:port`.
-fn with_port(text: &str) -> bool {
-    let name = |host: &str| !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
-    let port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port != 0);
-    text.len() < 262
-        && (text.parse::<std::net::SocketAddr>().is_ok_and(|address| address.port() != 0)
-            || text.split_once(':').is_some_and(|(host, number)| name(host) && port(number)))
 }

@@ -21,6 +21,7 @@ mod preset;
 mod profiles;
 mod root;
 mod rule;
+mod sink;
 mod suggest;
 mod tree;
 mod url;
@@ -37,7 +38,7 @@ use sha2::{Digest, Sha256};
 
 use crate::policy::Policy;
 
-pub use audit::{Audit, AuditSync, CheckpointsTo, OnFailure, SinkUrl};
+pub use audit::{Audit, AuditSync, CheckpointsTo, OnFailure};
 pub use cidr::Cidr;
 pub use door::{DEFAULT_MODE, Door};
 pub use error::{Diagnostic, Severity};
@@ -45,6 +46,7 @@ pub use file::load;
 pub use limits::Limits;
 pub use preset::{Preset, preset, presets};
 pub use root::ways_to_root;
+pub use sink::SinkUrl;
 pub use url::{Listen, UpstreamUrl, UrlError};
 
 /// The preset that holds where no policy is named.

@@ -10,6 +10,7 @@ mod output;
 mod own;
 mod peer;
 mod pipeline;
+pub mod reconcile;
 pub mod refuse;
 mod relay;
 pub mod reload;

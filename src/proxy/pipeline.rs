@@ -24,6 +24,7 @@ use super::input::{Deadlines, Input};
 use super::inspect::Inspection;
 use super::output::{Output, ReplyFraming, ReplyHead};
 use super::own::OwnSearch;
+use super::reconcile;
 use super::refuse::{Refusal, operator_line};
 use super::relay::{Asked, relay};
 use super::tunnel::{self, Half};
@@ -45,6 +46,8 @@ pub struct Gate {
     pub trail: Trail,
     /// What is protected.
     pub own: OwnSearch,
+    /// Who compares the engine's events with requests.
+    pub reconciler: Option<reconcile::Handle>,
     /// Deadlines of connections.
     pub deadlines: Deadlines,
     /// The largest JSON body.
@@ -134,6 +137,7 @@ impl Call<'_> {
         };
         record.permit(&permit);
         record.intent(&permit).await?;
+        let _running = gate.reconciler.as_ref().and_then(|reconciler| reconciler.began(permit.action()));
         if permit.opens_tunnel() { self.tunnel(&permit, client, record).await } else { self.forward(&permit, client, record).await }
     }
 

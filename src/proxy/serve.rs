@@ -18,6 +18,7 @@ use super::input::Deadlines;
 use super::output::{Output, ReplyFraming, ReplyHead};
 use super::own::OwnSearch;
 use super::pipeline::{self, Gate};
+use super::reconcile::{Reconciler, Report};
 use super::refuse::Refusal;
 use super::reload::Policies;
 use super::upstream::{Address, Upstream};
@@ -32,6 +33,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
     places: Arc<Semaphore>,
     drain: Duration,
+    reconciler: Option<Reconciler>,
 }
 
 impl Server {
@@ -48,7 +50,9 @@ impl Server {
             let policy = config.policy(&door.policy).ok_or_else(|| io::Error::other(format!("no policy `{}`", door.policy)))?;
             doors.push(Bound::bind(door, policy).map_err(named)?);
         }
+        let reconciler = config.audit.reconcile.then(|| Reconciler::start(upstream.clone(), report(&trail)));
         let gate = Gate {
+            reconciler: reconciler.as_ref().map(Reconciler::handle),
             own: OwnSearch::new(protected(config, &upstream)),
             upstream,
             trail,
@@ -56,7 +60,14 @@ impl Server {
             max_json: limits.max_json_body,
             stopping,
         };
-        Ok(Self { gate: Arc::new(gate), doors, stop, places: Arc::new(Semaphore::new(limits.connections)), drain: limits.drain })
+        Ok(Self {
+            gate: Arc::new(gate),
+            doors,
+            stop,
+            places: Arc::new(Semaphore::new(limits.connections)),
+            drain: limits.drain,
+            reconciler,
+        })
     }
 
     /// The doors, as they listen.
@@ -71,7 +82,7 @@ impl Server {
 
     /// Serves until `shutdown` resolves, then lets open requests finish for the drain time and closes the rest.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { gate, doors, stop, places, drain } = self;
+        let Self { gate, doors, stop, places, drain, reconciler } = self;
         let mut connections = JoinSet::new();
         let mut accepting = JoinSet::new();
         let (arrived, mut arrivals) = tokio::sync::mpsc::channel(64);
@@ -99,6 +110,7 @@ impl Server {
             tracing::info!(open = connections.len(), "the drain time is over; open connections are closed");
             connections.shutdown().await;
         }
+        drop(reconciler);
         if let Err(error) = gate.trail.close().await {
             tracing::error!(%error, "the trail could not be closed");
         }
@@ -106,6 +118,12 @@ impl Server {
             tracing::error!(records = gate.trail.lost(), "records are missing from the trail: its writer did not take them in time");
         }
     }
+}
+
+/// Events go to the trail as lines of their own.
+fn report(trail: &Trail) -> Report {
+    let trail = trail.clone();
+    Arc::new(move |event, detail| trail.event(event, detail))
 }
 
 async fn accept(door: &Bound) -> Accepted {

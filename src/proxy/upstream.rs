@@ -175,6 +175,11 @@ impl Upstream {
         self.pooled(request).await
     }
 
+    /// Whether the engine takes new connections; one that stops does not, while old ones still live.
+    pub async fn reachable(&self) -> bool {
+        self.connect().await.is_ok()
+    }
+
     /// A kept connection where one is left: what it could not send is sent on the next one.
     async fn pooled(&self, mut request: Request<Outgoing>) -> Result<Exchange, UpstreamError> {
         while let Some(mut sender) = self.take() {

@@ -40,7 +40,8 @@ impl Gate {
         let policies = DOORS.iter().chain(extra);
         let doors: Vec<PathBuf> = policies.clone().map(|policy| door(folder, policy)).collect();
         let mut text = format!("version = 1\n[upstream]\nurl = \"unix://{}\"\n", engine.display());
-        text += &format!("[audit]\nfile = \"{}\"\nfold-above = 0\nsync = \"none\"\n{POLICIES}{more}\n", trail(folder).display());
+        let audit = "reconcile = true\nfold-above = 0\nsync = \"none\"";
+        text += &format!("[audit]\nfile = \"{}\"\n{audit}\n{POLICIES}{more}\n", trail(folder).display());
         for (policy, socket) in policies.zip(&doors) {
             fs::create_dir_all(socket.parent().unwrap()).unwrap();
             text += &format!("[[door]]\nlisten = \"unix://{}\"\nmode = \"0600\"\npolicy = \"{policy}\"\n", socket.display());

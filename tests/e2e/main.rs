@@ -27,6 +27,7 @@ mod missing;
 mod mission;
 mod modes;
 mod reads;
+mod reconcile;
 mod refused;
 mod restart;
 mod runs;

@@ -501,7 +501,7 @@ fn every_key_of_the_trail_is_read() {
             SinkUrl::SyslogUnix(PathBuf::from("/dev/log")),
             SinkUrl::SyslogUdp("10.0.0.1:514".to_owned()),
             SinkUrl::SyslogTcp("logs.example:601".to_owned()),
-            SinkUrl::Otlp("[::1]:4318".to_owned(), "/v1/logs".to_owned()),
+            SinkUrl::Otlp { authority: "[::1]:4318".to_owned(), path: "/v1/logs".to_owned() },
         ],
     };
     assert_eq!(config.audit, expected);
