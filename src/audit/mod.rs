@@ -4,9 +4,9 @@
 mod chain;
 pub mod checkpoint;
 mod credentials;
+pub mod entry;
 mod files;
 mod fold;
-pub mod entry;
 #[cfg(test)]
 pub(crate) mod forge;
 mod line;

@@ -9,7 +9,6 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use dockgate::audit::Trail;
 use dockgate::config::{self, Config};
 use dockgate::proxy::reload::Policies;
 use dockgate::proxy::serve::Server;
@@ -48,7 +47,7 @@ impl Gate {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let config = doors(&own, OPEN);
-                let trail = Trail::file(&own.join("trail.jsonl")).unwrap();
+                let trail = crate::support::trail(&own.join("trail.jsonl"));
                 let server = Server::bind(&config, Upstream::new(Address::Unix(own.join("engine.sock"))), trail).unwrap();
                 send.send(server.policies(&config)).unwrap();
                 server.run(async move { stopped.await.unwrap_or_default() }).await;
@@ -288,8 +287,9 @@ fn a_signal_swaps_the_policy_or_keeps_it_and_the_trail_says_which() {
     assert_eq!(reloaded["detail"], detail);
     assert_eq!(status(&mut client, LIST), 403, "the next request of the kept connection");
     gate.until("the log", || gate.messages().contains("needs a restart: `limits` has changed").then_some(()));
-    let lines = gate.stop();
-    let drains: Vec<&Value> = lines.values().filter(|line| line["event"] == "drain").collect();
+    gate.stop();
+    let lines = std::fs::read_to_string(at.join("trail.jsonl")).unwrap();
+    let drains: Vec<Value> = lines.lines().map(crate::support::schema::record).filter(|line| line["event"] == "drain").collect();
     assert_eq!((drains.len(), &drains[0]["detail"]), (1, &json!({ "connections": 1 })));
 }
 

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use base64::Engine as _;
-use dockgate::audit::Trail;
 use dockgate::config;
 use dockgate::docker::Operation;
 use dockgate::docker::operations::{BodyPlan, KeyType, TABLE};
@@ -261,7 +260,7 @@ impl Gate {
             let _while_it_runs = tracing::subscriber::set_default(log);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
-                let server = Server::bind(&config, Upstream::new(Address::Unix(upstream)), Trail::file(&trail).unwrap()).unwrap();
+                let server = Server::bind(&config, Upstream::new(Address::Unix(upstream)), crate::support::trail(&trail)).unwrap();
                 ready.send(()).unwrap();
                 server.run(async { stopped.await.unwrap_or(()) }).await;
             });

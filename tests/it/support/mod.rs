@@ -28,9 +28,9 @@ pub fn folder() -> tempfile::TempDir {
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
 }
 
-/// A trail that waits for no disk.
+/// A trail that waits for no disk and has a line for every denial.
 pub fn trail(file: &Path) -> Trail {
-    Trail::open(&Settings { sync: Sync::None, ..Settings::of(file) }).unwrap()
+    Trail::open(&Settings { sync: Sync::None, fold_above: 0, ..Settings::of(file) }).unwrap()
 }
 
 /// Prints a line that shows whether the test passes or not: totals belong in every log.
