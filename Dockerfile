@@ -9,7 +9,7 @@ COPY . .
 # --target keeps the static flag away from build scripts and procedural macros, which are loaded as libraries
 RUN set -eu; \
     target="$(uname -m)-unknown-linux-gnu"; \
-    RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --bin dockgate --target "$target"; \
+    RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --features otlp --bin dockgate --target "$target"; \
     install -D -m 0755 "target/$target/release/dockgate" /out/dockgate; \
     ldd /out/dockgate 2>&1 | grep -Eq 'statically linked|not a dynamic executable'; \
     install -d -m 0755 /out/state/run /out/state/var/log; \

@@ -2,7 +2,7 @@
 //! Knows nothing of requests.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
@@ -37,6 +37,7 @@ pub(super) fn read(item: &Item<'_>, report: &mut Report<'_>, _: &mut Vec<Diagnos
     }
     for file in table.get("files").and_then(|files| files.list(report)).unwrap_or_default() {
         let Some(name) = path(&file, report) else { continue };
+        report.files.push(PathBuf::from(&name));
         if let Err(why) = add_file(Path::new(&name), &mut list) {
             report.error("bad-list", &file.span, format!("`{}` {why}", name.escape_debug())).hint = Some(
                 "give a report of `trivy image --format json` or `grype -o json`, or objects with `digest`, `scanned` and `severity`"

@@ -2,6 +2,7 @@
 //! Knows nothing of what the keys mean.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::digest;
@@ -96,6 +97,8 @@ pub(super) struct Report<'t> {
     pub(super) text: &'t str,
     /// The text's digest.
     pub(super) digest: Arc<str>,
+    /// Other files that the configuration names and that were read.
+    pub(super) files: Vec<PathBuf>,
     found: Vec<Diagnostic>,
     /// The newest, to which a hint may still be added.
     open: Option<Diagnostic>,
@@ -103,7 +106,7 @@ pub(super) struct Report<'t> {
 
 impl<'t> Report<'t> {
     pub(super) fn new(source: &str, text: &'t str) -> Self {
-        Self { source: Arc::from(source), text, digest: Arc::from(digest(text)), found: Vec::new(), open: None }
+        Self { source: Arc::from(source), text, digest: Arc::from(digest(text)), files: Vec::new(), found: Vec::new(), open: None }
     }
 
     /// Adds an error; hint and notes may be set on what is returned.

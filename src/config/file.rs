@@ -57,7 +57,7 @@ fn whole(file: &Table<'_>, report: &mut Report<'_>) -> Config {
         limits: file.get("limits").and_then(|item| Some(limits::read(&item.table("`[limits]`", report)?, report))).unwrap_or_default(),
         protected: file.get("protected").and_then(|item| protected(&item, report)).unwrap_or_default(),
         path: None,
-        watched: Vec::new(),
+        watched: report.files.clone(),
         digest: report.digest.as_ref().to_owned(),
     }
 }

@@ -511,3 +511,16 @@ fn every_key_of_the_trail_is_read() {
         ["/var/log/a.jsonl", "/etc/a.key", "/var/log/a.pub", "/var/log/a.checkpoints", "/var/log/a.torn", "/mnt/a.checkpoints"]
     );
 }
+
+#[test]
+fn a_list_of_scans_is_part_of_the_configuration_that_is_watched() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("approved.json");
+    let digest = format!("sha256:{}", "a".repeat(64));
+    std::fs::write(&list, format!(r#"{{"digest":"{digest}","scanned":"2026-01-31T12:00:00Z","severity":"low"}}"#)).unwrap();
+    let text = format!("version = 1\n[policy.p.create]\napproved = {{ files = [\"{}\"], max-severity = \"low\" }}\n", list.display());
+    let loaded = crate::config::load("x.toml", &text);
+    let config = loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
+    assert_eq!(config.watched, [list]);
+    assert!(config.policies["p"].create.approved.as_ref().unwrap().covers(&digest, 0));
+}
