@@ -97,15 +97,24 @@ impl Gate {
 
     /// All whole records of requests so far.
     pub fn records(&self) -> Vec<Value> {
+        self.lines().into_iter().filter(|record| record["stage"] != "event").collect()
+    }
+
+    /// All whole events so far.
+    pub fn events(&self) -> Vec<Value> {
+        self.lines().into_iter().filter(|record| record["stage"] == "event").collect()
+    }
+
+    fn lines(&self) -> Vec<Value> {
         let text = fs::read_to_string(trail(&self.folder)).unwrap_or_default();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let record = |line| serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error} in the record `{line}`"));
-        whole.lines().map(record).filter(|record| record["stage"] != "event").collect()
+        whole.lines().map(record).collect()
     }
 
-    /// The first record that fits, as soon as it is there.
+    /// The first record or event that fits, as soon as it is there.
     pub fn record(&self, awaited: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        let found = within(PATIENCE, || self.records().into_iter().find(|record| fits(record)));
+        let found = within(PATIENCE, || self.lines().into_iter().find(|record| fits(record)));
         found.unwrap_or_else(|| {
             panic!("no record of {awaited} in the trail:\n{}", fs::read_to_string(trail(&self.folder)).unwrap_or_default())
         })

@@ -15,7 +15,7 @@ fn told(bed: &Bed, ids: &[String]) -> Vec<String> {
         let texts = ["name", "old-name", "id", "container", "image"].map(|key| detail[key].as_str().unwrap_or_default().to_owned());
         texts.iter().any(|text| text.contains(&bed.tag) || ids.contains(text))
     };
-    let records = bed.gate.records();
+    let records = bed.gate.events();
     let unseen = records.iter().filter(|record| record["event"] == "unseen-change").map(|record| &record["detail"]);
     let shown = |detail: &Value| format!("{} {}", detail["type"].as_str().unwrap(), detail["action"].as_str().unwrap());
     unseen.filter(|detail| concerns(detail)).map(shown).collect()
@@ -147,7 +147,7 @@ fn restarts_and_health_checks_of_the_engine_are_its_own() {
             (bed.inspect(&name)["RestartCount"] == 2 && bed.inspect(&name)["State"]["Running"] == false).then_some(())
         });
         mark(bed, "mark");
-        let records = bed.gate.records();
+        let records = bed.gate.events();
         let of = |record: &&Value| record["event"] == "unseen-change" && record["detail"]["id"] == *id;
         assert_eq!(records.iter().filter(of).collect::<Vec<_>>(), Vec::<&Value>::new());
         // somebody else starts it: that is told
