@@ -8,3 +8,7 @@ pub mod demo;
 pub mod docker;
 pub mod policy;
 pub mod proxy;
+
+#[cfg(test)]
+#[path = "../tests/it/support/schema.rs"]
+mod json_schema;

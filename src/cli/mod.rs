@@ -77,7 +77,7 @@ enum Command {
     Healthcheck(healthcheck::Args),
     /// Show the gate at work in front of a small engine in memory
     Demo(demo::Args),
-    /// Print the JSON Schema of the audit trail
+    /// Print the JSON Schema of the audit trail or of the configuration
     Schema(schema::Args),
     /// Print reference pages
     #[command(hide = true)]

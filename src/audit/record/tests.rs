@@ -24,8 +24,7 @@ fn trail() -> Trail {
     Trail::to(Box::new(std::io::sink())).unwrap()
 }
 
-#[path = "../../../tests/it/support/schema.rs"]
-mod schema;
+use crate::json_schema as schema;
 
 fn full() -> Line<'static> {
     let rule = policy().rules.allowing(&action("GET /containers/json HTTP/1.1\r\n\r\n"), &Facts::default()).unwrap().clone();

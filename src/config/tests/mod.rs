@@ -2,6 +2,7 @@
 //! Knows nothing of the command line.
 
 mod golden;
+mod schema;
 mod values;
 
 use super::{Loaded, load};

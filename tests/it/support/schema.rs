@@ -22,8 +22,13 @@ pub fn record(line: &str) -> Value {
 
 /// Everything in which a record is not as the schema says.
 pub fn wrong(record: &Value) -> Vec<String> {
+    unlike(&SCHEMA, record)
+}
+
+/// Everything in which a value is not as another schema says.
+pub fn unlike(schema: &Value, value: &Value) -> Vec<String> {
     let mut out = Vec::new();
-    hold(&SCHEMA, record, "", &mut out);
+    hold(schema, value, "", &mut out);
     out
 }
 
