@@ -260,7 +260,9 @@ impl Bed {
 fn fact(need: &Need) -> Result<Value, String> {
     match need {
         Need::HostPath(path) => Ok(Value::Text(path.clone())),
-        other => Err(format!("the engine would have to be asked: {other:?}")),
+        other @ (Need::Container(_) | Need::Exec(_) | Need::Network(_) | Need::Volume(_) | Need::Image(_) | Need::Info) => {
+            Err(format!("the engine would have to be asked: {other:?}"))
+        }
     }
 }
 
