@@ -20,8 +20,8 @@ pub struct Entry {
     pub stage: String,
     /// When it began, RFC 3339.
     pub time: String,
-    /// Microseconds of the machine's own clock.
-    pub monotonic_us: Option<u64>,
+    /// Microseconds since the machine booted.
+    pub boottime_us: Option<u64>,
     /// The name of an event.
     pub event: Option<String>,
     /// What the event says.
@@ -39,11 +39,11 @@ pub struct Entry {
     /// The peer's process.
     pub pid: Option<i64>,
     /// The peer's program.
-    pub executable: Option<String>,
+    pub exe: Option<String>,
     /// The container that the peer runs in.
-    pub container: Option<String>,
-    /// The subject of the peer's certificate.
-    pub tls: Option<Value>,
+    pub client_container: Option<String>,
+    /// The name in the peer's certificate.
+    pub tls_subject: Option<String>,
     /// The peer's address.
     pub address: Option<String>,
     /// What the client calls itself.
@@ -54,16 +54,20 @@ pub struct Entry {
     pub method: Option<String>,
     /// The canonical path.
     pub path: Option<String>,
-    /// The query.
-    pub query: Option<Value>,
+    /// The version in the path.
+    pub api_version: Option<String>,
+    /// The query, `name=value`.
+    pub query: Option<Vec<String>>,
     /// Names of objects.
     pub names: Option<Vec<String>>,
     /// The image.
     pub image: Option<String>,
-    /// Size and digest of the body.
-    pub body: Option<Value>,
-    /// What matters of the body.
-    pub summary: Option<Value>,
+    /// That registry credentials came along, and for which server.
+    pub registry_auth: Option<Value>,
+    /// Size and digest of the body, and what matters of it.
+    pub body: Option<Body>,
+    /// What the engine called the object that it made.
+    pub resource_id: Option<String>,
     /// Where something was left out or replaced by a keyed digest.
     pub redacted: Option<Vec<String>>,
     /// What was not forwarded.
@@ -72,8 +76,8 @@ pub struct Entry {
     pub injected: Option<Vec<String>>,
     /// What was allowed with a warning.
     pub warnings: Option<Vec<String>>,
-    /// What the policy looked at.
-    pub checks: Option<Value>,
+    /// The checks that spoke, and those that the policy switches.
+    pub checks: Option<Vec<String>>,
     /// The policy of the door.
     pub policy: Option<String>,
     /// The digest of the policy.
@@ -90,12 +94,8 @@ pub struct Entry {
     pub rule: Option<String>,
     /// Where the rule stands.
     pub line: Option<String>,
-    /// What the engine made.
-    pub resource: Option<Value>,
     /// The status that the client got.
     pub status: Option<u16>,
-    /// What the engine said was wrong.
-    pub error: Option<String>,
     /// Bytes from the client.
     pub bytes_in: Option<u64>,
     /// Bytes to the client.
@@ -108,6 +108,20 @@ pub struct Entry {
     pub ended: Option<String>,
     /// True where the record was cut.
     pub truncated: Option<bool>,
+}
+
+/// What a record says of a body.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Body {
+    /// Its size.
+    pub bytes: u64,
+    /// Its digest.
+    pub sha256: Option<String>,
+    /// Its keyed digest, where it holds a secret.
+    pub hmac: Option<String>,
+    /// What matters of it.
+    pub summary: Option<Value>,
 }
 
 /// Identical denials in one record.
@@ -163,9 +177,12 @@ mod tests {
     #[test]
     fn reads_members_that_it_knows_and_leaves_out_others() {
         let line = br#"{"schema":1,"sequence":7,"previous":"00","id":"A","stage":"single","time":"2026-11-21T20:31:07.482913Z","uid":0,
-            "status":403,"folded":{"count":3,"first":"a","last":"b","refs":["B","C"]},"new":{"x":[1]},"query":["all"]}"#;
+            "status":403,"folded":{"count":3,"first":"a","last":"b","refs":["B","C"]},"new":{"x":[1]},"query":["all"],
+            "boottime_us":5,"exe":"/bin/x","client_container":"0a","tls_subject":"CN=x","body":{"bytes":2,"summary":{"image":"x"}}}"#;
         let entry = Entry::parse(line).unwrap();
         assert_eq!((entry.sequence, entry.uid, entry.status, entry.moment().is_some()), (7, Some(0), Some(403), true));
+        assert_eq!((entry.boottime_us, entry.exe.as_deref(), entry.client_container.as_deref()), (Some(5), Some("/bin/x"), Some("0a")));
+        assert_eq!((entry.tls_subject.as_deref(), entry.body.as_ref().map(|body| body.bytes)), (Some("CN=x"), Some(2)));
         assert!(entry.is_about("A") && entry.is_about("C") && !entry.is_about("D"));
         let event = Entry::parse(br#"{"schema":1,"id":"A","stage":"event","event":"open","detail":{"file":3}}"#).unwrap();
         assert_eq!(event.detail("file").and_then(Value::as_u64), Some(3));

@@ -17,8 +17,7 @@ const MAX_REFS: usize = 1000;
 /// Kinds of denials that are counted at once; beyond it they are written one by one.
 const MAX_KINDS: usize = 1024;
 /// Members that differ between records of the same denial.
-const VOLATILE: [&str; 9] =
-    ["time", "boottime_us", "monotonic_us", "pid", "duration_us", "upstream_us", "bytes_in", "bytes_out", "previous"];
+const VOLATILE: [&str; 8] = ["time", "boottime_us", "pid", "duration_us", "upstream_us", "bytes_in", "bytes_out", "previous"];
 
 /// A text and how many records it stands for.
 pub(super) type Folded = (String, u64);

@@ -79,7 +79,7 @@ impl Refusal {
             Self::Denied(denial) => Cow::Owned(shown(&denial.message())),
             Self::Fault(fault) => Cow::Owned(fault_message(fault)),
             Self::Upstream => Cow::Borrowed("dockgate: the engine cannot be reached [no-upstream]"),
-            Self::Trail(_) => Cow::Borrowed("dockgate: the audit trail cannot be written, so nothing is changed [trail]"),
+            Self::Trail(_) => Cow::Borrowed("dockgate: the audit trail cannot be written, so the request is refused [trail]"),
             Self::Overload => Cow::Borrowed("dockgate: too many connections [overload]"),
             Self::ClientGone => Cow::Borrowed("dockgate: the client closed the connection [client-gone]"),
         };

@@ -115,7 +115,7 @@ impl Server {
             tracing::error!(%error, "the trail could not be closed");
         }
         if gate.trail.lost() > 0 {
-            tracing::error!(records = gate.trail.lost(), "records are missing from the trail: its writer did not take them in time");
+            tracing::error!(records = gate.trail.lost(), "records are missing from the trail; its `gap` events say when and why");
         }
     }
 }

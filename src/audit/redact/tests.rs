@@ -133,6 +133,13 @@ fn secrets_become_their_length_and_the_digest_of_what_they_are() {
 }
 
 #[test]
+fn patterns_need_no_feature_that_only_test_tools_switch_on() {
+    let manifest = include_str!("../../../Cargo.toml");
+    let regex = manifest.lines().find(|line| line.starts_with("regex = ")).unwrap();
+    assert!(regex.contains("unicode-case") && regex.contains("unicode-perl"), "`(?i)` and `\\w` need them: {regex}");
+}
+
+#[test]
 fn every_rule_names_a_field_of_a_schema() {
     fn names(schema: &'static Schema, out: &mut std::collections::BTreeSet<&'static str>) {
         for field in schema.fields {

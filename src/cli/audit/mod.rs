@@ -42,7 +42,7 @@ Examples:
   dockgate audit report audit.jsonl -o report.html
   dockgate audit convert audit.jsonl --to ocsf
   dockgate audit verify /var/log/dockgate --key audit.pub
-  dockgate audit prove 01JZ0Q8E3T audit.jsonl > proof.json
+  dockgate audit prove 01J9Z3AB7V5N6Q9G4M6WQZ0T3A audit.jsonl > proof.json
 
 A trail is named by its current file, which stands for its rotated files too, by a rotated file alone, or by its folder.";
 

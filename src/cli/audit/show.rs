@@ -29,7 +29,7 @@ pub struct Args {
 pub enum Format {
     /// For people.
     Text,
-    /// The records themselves.
+    /// For programs.
     Json,
 }
 

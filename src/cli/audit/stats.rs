@@ -60,7 +60,7 @@ pub fn run(args: &Args) -> Outcome {
 
 /// For people; ends with a newline.
 fn text(tally: &Tally, top: usize, paint: Paint) -> String {
-    let mut out = format!("{} calls in {} records", grouped(tally.calls), grouped(tally.records));
+    let mut out = format!("{} in {}", many(tally.calls, "call"), many(tally.records, "record"));
     if let Some((first, last)) = tally.span {
         let _ = write!(out, ", {} to {} UTC", when::shown(Some(first)), when::shown(Some(last)));
     }
@@ -169,6 +169,10 @@ pub fn value(tally: &Tally) -> serde_json::Value {
 /// Counts by the verdict's word.
 fn by_verdict(group: &Group) -> serde_json::Value {
     VERDICTS.iter().zip(group.verdicts).map(|(word, count)| ((*word).to_owned(), count.into())).collect::<serde_json::Map<_, _>>().into()
+}
+
+fn many(number: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

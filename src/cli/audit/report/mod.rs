@@ -132,6 +132,7 @@ pub fn run(args: &Args) -> Outcome {
         );
     }
     std::fs::write(&args.output, page).map_err(cannot)?;
-    say::out(format_args!("{}: {} calls", args.output, data.tally.calls));
+    let plural = if data.tally.calls == 1 { "" } else { "s" };
+    say::out(format_args!("{}: {} call{plural}", args.output, data.tally.calls));
     Ok(skipped.code())
 }
