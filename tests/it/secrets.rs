@@ -257,7 +257,9 @@ impl Gate {
         let sink = log.clone();
         let running = std::thread::spawn(move || {
             let log = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || sink.clone()).finish();
-            let _while_it_runs = tracing::subscriber::set_default(log);
+            // for all threads: a log of this one alone loses what other tests' threads happen to log first (tracing keeps
+            // for each place whether anybody listens), and what they log holds no mark
+            tracing::subscriber::set_global_default(log).unwrap();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let server = Server::bind(&config, Upstream::new(Address::Unix(upstream)), crate::support::trail(&trail)).unwrap();
