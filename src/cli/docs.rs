@@ -25,6 +25,8 @@ enum Page {
     Fields,
     /// Where each field of a record goes in other formats (docs/audit-formats.md)
     AuditFormats,
+    /// The presets, with what they are for and what clients lose (docs/presets.md)
+    Presets,
 }
 
 /// Prints a page.
@@ -33,6 +35,7 @@ pub fn run(args: &Args) -> Outcome {
         Page::Endpoints => say::out(endpoints_md().trim_end()),
         Page::Fields => say::out(fields_md().trim_end()),
         Page::AuditFormats => say::out(super::audit::formats_md().trim_end()),
+        Page::Presets => say::out(super::presets_page::page().trim_end()),
     }
     Ok(0)
 }

@@ -94,7 +94,7 @@ pub(super) fn unknown(drafts: &Drafts, name: &str, span: &Span, report: &mut Rep
     let presets: Vec<&str> = preset::presets().iter().map(|preset| preset.name).collect();
     let known = drafts.keys().map(String::as_str).chain(presets.iter().copied());
     let hint = did_you_mean(name, known)
-        .unwrap_or_else(|| format!("write `[policy.NAME]` for it, or name a preset: {}", super::suggest::listed(presets.iter().copied())));
+        .unwrap_or_else(|| "write `[policy.NAME]` for it, or name a preset: `dockgate preset list` shows them".to_owned());
     report.error("unknown-policy", span, format!("there is no policy and no preset `{}`", name.escape_debug())).hint = Some(hint);
 }
 

@@ -23,7 +23,7 @@ pub fn read(row: &'static Row, pairs: &[(String, String)]) -> Result<(Query, Vec
     let mut dropped = Vec::new();
     for (name, value) in pairs {
         match row.query.iter().find(|key| key.name == name) {
-            Some(key) => query.push((key, canonical(key, value)?)),
+            Some(key) => query.push((key, canonical(key, value, reads(row))?)),
             None if tolerated(row, name) => dropped.push(format!("?{name}")),
             None => return Err(Fault::new(FaultKind::UnknownQueryKey, name)),
         }
@@ -34,12 +34,17 @@ pub fn read(row: &'static Row, pairs: &[(String, String)]) -> Result<(Query, Vec
     Ok((query, dropped))
 }
 
-fn tolerated(row: &Row, name: &str) -> bool {
-    let reads = match row.kind {
+fn reads(row: &Row) -> bool {
+    match row.kind {
         Kind::Read | Kind::SensitiveRead | Kind::Stream => true,
         Kind::Tunnel | Kind::Change => false,
-    };
-    reads || row.ignored.contains(&name) || row.body.object().is_some_and(|schema| schema.fields.iter().any(|field| field.name == name))
+    }
+}
+
+fn tolerated(row: &Row, name: &str) -> bool {
+    reads(row)
+        || row.ignored.contains(&name)
+        || row.body.object().is_some_and(|schema| schema.fields.iter().any(|field| field.name == name))
 }
 
 /// The daemon takes the first of several values and Podman the last.
@@ -53,7 +58,7 @@ fn refuse_repeats(query: &Query) -> Result<(), Fault> {
     Ok(())
 }
 
-fn canonical(key: &Key, value: &str) -> Result<String, Fault> {
+fn canonical(key: &Key, value: &str, reads: bool) -> Result<String, Fault> {
     let bad = || Fault::new(FaultKind::BadQueryValue, format!("?{}", key.name));
     match key.ty {
         KeyType::Bool if value.is_empty() => Ok(String::new()),
@@ -63,7 +68,7 @@ fn canonical(key: &Key, value: &str) -> Result<String, Fault> {
         KeyType::ClassicBuilder if matches!(value, "" | "1") => Ok(value.to_owned()),
         KeyType::ClassicBuilder => Err(Fault::new(FaultKind::Http2, format!("?{}", key.name))),
         KeyType::Filters | KeyType::StringMap | KeyType::StringList | KeyType::Json if value.is_empty() => Ok(String::new()),
-        KeyType::Filters => filters(&strict(value, key)?).ok_or_else(bad),
+        KeyType::Filters => filters(&strict(value, key)?, reads).ok_or_else(bad),
         KeyType::StringMap => {
             shaped(strict(value, key)?, |value| matches!(value, Value::Text(_) | Value::Null), Shape::Map).ok_or_else(bad)
         }
@@ -113,22 +118,27 @@ fn shaped(value: Value, element: fn(&Value) -> bool, shape: Shape) -> Option<Str
     fits.then(|| value.encode())
 }
 
-/// Both forms of filters, written as `{"key":{"value":true}}`.
-fn filters(value: &Value) -> Option<String> {
+/// Both forms of filters, written as `{"key":{"value":true}}`. A value that is `false` keeps that on reads, since CrowdSec sends
+/// one; engines read it as set for some filters and as not set for others, so on changes there is none.
+fn filters(value: &Value, reads: bool) -> Option<String> {
     let (Value::Object(_) | Value::Null) = value else { return None };
-    let members = value.members().iter().map(|(key, values)| Some((key.clone(), filter_values(values)?)));
+    let members = value.members().iter().map(|(key, values)| Some((key.clone(), filter_values(values, reads)?)));
     Some(Value::Object(members.collect::<Option<_>>()?).encode())
 }
 
-fn filter_values(values: &Value) -> Option<Value> {
-    let mut texts: Vec<&str> = match values {
-        Value::List(items) => items.iter().map(Value::as_text).collect::<Option<_>>()?,
-        Value::Object(members) => members.iter().map(|(text, set)| set.is_true().then_some(text.as_ref())).collect::<Option<_>>()?,
+fn filter_values(values: &Value, reads: bool) -> Option<Value> {
+    let set = |(text, set): &(Cow<'static, str>, Value)| match set {
+        Value::Bool(set) if *set || reads => Some((text.clone().into_owned(), *set)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) | Value::Object(_) => None,
+    };
+    let mut values: Vec<(String, bool)> = match values {
+        Value::List(items) => items.iter().map(|item| Some((item.as_text()?.to_owned(), true))).collect::<Option<_>>()?,
+        Value::Object(members) => members.iter().map(set).collect::<Option<_>>()?,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => return None,
     };
     let mut seen = std::collections::BTreeSet::new();
-    texts.retain(|text| seen.insert(*text));
-    Some(Value::Object(texts.into_iter().map(|text| (Cow::Owned(text.to_owned()), Value::Bool(true))).collect()))
+    values.retain(|(text, _)| seen.insert(text.clone()));
+    Some(Value::Object(values.into_iter().map(|(text, set)| (Cow::Owned(text), Value::Bool(set))).collect()))
 }
 
 /// Writes a query with its leading `?`; nothing for an empty one.
@@ -166,9 +176,17 @@ mod tests {
         let one = run(Operation::ContainerList, &[("filters", r#"{"label":["a=b","a=b"]}"#)]).unwrap().0;
         let two = run(Operation::ContainerList, &[("filters", r#"{ "label" : {"a=b":true} }"#)]).unwrap().0;
         assert_eq!(one, two);
-        for bad in ["[]", r#"{"a":"b"}"#, r#"{"a":{"b":false}}"#, r#"{"a":[1]}"#, "{", r#"{"a":[],"a":[]}"#] {
+        for bad in ["[]", r#"{"a":"b"}"#, r#"{"a":{"b":0}}"#, r#"{"a":[1]}"#, "{", r#"{"a":[],"a":[]}"#] {
             assert!(run(Operation::ContainerList, &[("filters", bad)]).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_filter_that_is_not_set_stays_so_on_reads_and_is_refused_on_changes() {
+        let written = r#"{"type":{"container":true,"service":false}}"#;
+        let (query, _) = read(Operation::SystemEvents.row(), &[("filters".to_owned(), written.to_owned())]).unwrap();
+        assert_eq!(query.first().map(|(_, value)| value.as_str()), Some(written));
+        assert!(run(Operation::ContainerPrune, &[("filters", written)]).is_err());
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod judged;
 mod missing;
 mod mission;
 mod modes;
+mod presets;
 mod reads;
 mod reconcile;
 mod refused;

@@ -19,6 +19,7 @@ mod examples;
 mod go_json;
 mod go_routing;
 mod peers;
+mod presets;
 mod properties;
 mod readers;
 mod recorded;
