@@ -21,6 +21,7 @@ pub mod record;
 mod recover;
 pub mod redact;
 mod reply;
+mod restore;
 pub mod settings;
 pub mod sink;
 mod summary;
@@ -34,6 +35,7 @@ mod tests;
 
 pub use record::{Record, Uploaded};
 pub use redact::Redactor;
+pub use restore::restore;
 pub use settings::{OnFailure, Place, Settings, Sync};
 pub use trail::{State, Trail, TrailError};
 pub use words::{Ended, Stage, VerdictWord};

@@ -3,14 +3,15 @@
 
 use std::borrow::Cow;
 
-use crate::docker::Action;
+use super::restore;
 use crate::docker::json::{Object, Value};
+use crate::docker::{Action, Operation};
 
 /// Elements of a list, and members of an object, that a summary shows.
 const MOST: usize = 64;
 
 /// A name in the summary, and the path in the body.
-type Pick = (&'static str, &'static str);
+pub(super) type Pick = (&'static str, &'static str);
 
 const CONTAINER: &[Pick] = &[
     ("image", "Image"),
@@ -147,10 +148,25 @@ const LOGIN: &[Pick] = &[
 const CHECKPOINT: &[Pick] = &[("checkpoint", "CheckpointID"), ("directory", "CheckpointDir"), ("exit", "Exit")];
 const EXEC_START: &[Pick] = &[("detach", "Detach"), ("tty", "Tty")];
 
+/// The namespaces of a container, within its `HostConfig`.
+pub(super) const NAMESPACES: [Pick; 6] = [
+    ("network", "NetworkMode"),
+    ("pid", "PidMode"),
+    ("ipc", "IpcMode"),
+    ("uts", "UTSMode"),
+    ("userns", "UsernsMode"),
+    ("cgroup", "CgroupnsMode"),
+];
+
 /// The summary of an action whose body, without its secrets, is `body`.
 pub(super) fn of(action: &Action, body: &Value) -> Value {
+    of_body(action.endpoint.operation, body)
+}
+
+/// The same of a body alone.
+pub(super) fn of_body(operation: Operation, body: &Value) -> Value {
     let mut out = Vec::new();
-    let schema = action.row().body.object().map_or("", |schema| schema.name);
+    let schema = operation.row().body.object().map_or("", |schema| schema.name);
     picked(table(schema), body, &mut out);
     match schema {
         "ContainerCreate" => container(body, &mut out),
@@ -158,10 +174,14 @@ pub(super) fn of(action: &Action, body: &Value) -> Value {
         "" => put(&mut out, "settings", body.clone()),
         _ => {}
     }
+    let out = match operation.row().body.object() {
+        Some(schema) => restore::with_other(schema, body, out),
+        None => out,
+    };
     Value::Object(out.into_iter().map(|(name, value)| (name, capped(value))).collect())
 }
 
-fn table(schema: &str) -> &'static [Pick] {
+pub(super) fn table(schema: &str) -> &'static [Pick] {
     match schema {
         "ContainerCreate" | "ImageCommit" => CONTAINER,
         "ServiceSpec" => SERVICE,
@@ -188,7 +208,7 @@ fn picked(picks: &[Pick], body: &Value, out: &mut Object) {
     }
 }
 
-fn at<'v>(body: &'v Value, path: &str) -> Option<&'v Value> {
+pub(super) fn at<'v>(body: &'v Value, path: &str) -> Option<&'v Value> {
     path.split('.').try_fold(body, |value, key| value.get(key))
 }
 
@@ -256,16 +276,8 @@ fn mount(mount: &Value) -> String {
 }
 
 fn namespaces(host: &Value) -> Value {
-    const MODES: [Pick; 6] = [
-        ("network", "NetworkMode"),
-        ("pid", "PidMode"),
-        ("ipc", "IpcMode"),
-        ("uts", "UTSMode"),
-        ("userns", "UsernsMode"),
-        ("cgroup", "CgroupnsMode"),
-    ];
     let mut out = Vec::new();
-    picked(&MODES, host, &mut out);
+    picked(&NAMESPACES, host, &mut out);
     Value::Object(out)
 }
 

@@ -10,6 +10,7 @@ pub mod docs;
 pub mod explain;
 mod find;
 mod healthcheck;
+mod learn;
 mod load;
 mod preset;
 pub mod presets_page;
@@ -49,6 +50,7 @@ Examples:
   dockgate check dockgate.toml               every problem of a file, with line and column
   dockgate explain GET /containers/json      what would happen to a request, and why
   dockgate test policy.test.toml             policy tests
+  dockgate learn audit.jsonl                 the least policy for what was seen
   dockgate audit show audit.jsonl            who did what, when, and what came of it
   dockgate scan --level restricted           what already runs, held against a level
   dockgate audit verify audit.jsonl          whether a trail was changed
@@ -68,6 +70,8 @@ enum Command {
     Explain(explain::Args),
     /// Run policy tests
     Test(test::Args),
+    /// Write the least policy that allows what a trail shows
+    Learn(learn::Args),
     /// Judge what already runs on an engine
     Scan(scan::Args),
     /// Verify, read, convert and report the trail
@@ -100,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Learn(args) => learn::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Preset(args) => preset::run(&args),

@@ -64,8 +64,8 @@ const DROPPED: &[(&str, &str, &str)] = &[
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Call {
-    client: String,
+pub struct Call {
+    pub client: String,
     method: String,
     target: String,
     headers: BTreeMap<String, String>,
@@ -85,7 +85,7 @@ fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Value>, D
 }
 
 impl Call {
-    fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         let body = match (&self.body, self.opaque) {
             (Some(body), _) => body.to_string().into_bytes(),
             (None, true) => vec![0; 2048],
@@ -131,10 +131,16 @@ fn run(call: &Call, door: &Path, upstream: &Recorder) -> Outcome {
     Outcome { requests: upstream.take(), reply }
 }
 
-#[test]
-fn refuses_nothing_of_real_clients_but_what_is_listed() {
+/// Every call of the file.
+pub fn calls() -> Vec<Call> {
     let calls: Vec<Call> = serde_json::from_slice(&std::fs::read(data("recorded_calls.json")).unwrap()).unwrap();
     assert_eq!(calls.len(), CALLS);
+    calls
+}
+
+#[test]
+fn refuses_nothing_of_real_clients_but_what_is_listed() {
+    let calls = calls();
     let folder = tempfile::tempdir().unwrap();
     let upstream = Recorder::start(&folder.path().join("engine"));
     let door = folder.path().join("door/s");

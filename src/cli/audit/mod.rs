@@ -20,10 +20,11 @@ mod verify;
 mod when;
 
 pub use convert::page as formats_md;
+pub use filter::Filter;
 pub use line::visible;
-pub use lines::find;
+pub use lines::{calls, find};
 pub use record::{Call, Step, plain, short};
-pub use when::duration as shown_duration;
+pub use when::{duration as shown_duration, parse as moment_ago};
 
 use std::path::{Path, PathBuf};
 
