@@ -56,8 +56,8 @@ Examples:
   dockgate audit verify audit.jsonl          whether a trail was changed
   dockgate demo                              a tour with an engine in memory
 
-Without a command, `dockgate` serves. Exit codes: 0 fine, 1 refused or errors found, 2 wrong usage or unreadable files,
-3 a trail in which something is not finished (`audit verify`).
+Without a command, `dockgate` serves. Exit codes: 0 fine, 1 refused or errors found,
+2 wrong usage or unreadable files, 3 a trail in which something is not finished (`audit verify`).
 DOCKGATE_LOG sets the operator's log (error, warn, info, debug); NO_COLOR turns colours off.";
 
 #[derive(Debug, Subcommand)]

@@ -49,8 +49,9 @@ Examples:
   dockgate audit verify /var/log/dockgate/audit.jsonl
   dockgate audit verify /var/log/dockgate --key audit.pub --checkpoints s3-copy/audit.checkpoints
 
-Exit codes: 0 nothing was changed, 1 something was changed or removed, 2 wrong usage or unreadable files,
-3 nothing was changed, but intents have no outcome, the end is torn, or something could not be checked.";
+Exit codes: 0 nothing was changed, 1 something was changed or removed,
+2 wrong usage or unreadable files, 3 nothing was changed, but intents have no outcome,
+the end is torn, or something could not be checked.";
 
 /// Verifies every trail; the worst of them is the exit code.
 pub fn run(args: &Args) -> Outcome {
