@@ -47,7 +47,8 @@ fn judged(policy: &Policy, request: &Request) -> Judged {
         let text = match &need {
             Need::Container(name) => format!(r#"{{"Id":"{name}","Name":"/{name}","HostConfig":{{}}}}"#),
             Need::Volume(name) => format!(r#"{{"Name":"{name}","Driver":"local"}}"#),
-            Need::Exec(_) | Need::Network(_) | Need::Image(_) | Need::Info | Need::HostPath(_) => r#"{"CgroupVersion":"2"}"#.to_owned(),
+            Need::Exec(name) => format!(r#"{{"ID":"{name}","ContainerID":"web","ProcessConfig":{{"entrypoint":"id"}}}}"#),
+            Need::Network(_) | Need::Image(_) | Need::Info | Need::HostPath(_) => r#"{"CgroupVersion":"2"}"#.to_owned(),
         };
         facts.insert(need, json::read(text.as_bytes()).unwrap());
     }
@@ -99,15 +100,16 @@ fn grants_what_creates_need_and_no_more() {
 #[test]
 fn takes_nothing_dangerous_unasked() {
     for (body, code, possible) in [
-        (r#"{"Image":"a","HostConfig":{"Privileged":true}}"#, "privileged", true),
-        (r#"{"Image":"a","HostConfig":{"PidMode":"host"}}"#, "host-namespace", true),
-        (r#"{"Image":"a","HostConfig":{"Binds":["/var/run/docker.sock:/s"]}}"#, "socket-mount", false),
-        (r#"{"Image":"a","HostConfig":{"Binds":["/:/host:ro"]}}"#, "host-path", false),
-        (r#"{"Image":"a","HostConfig":{"Binds":["/usr/local/bin:/b"]}}"#, "host-path", true),
-        (r#"{"Image":"a","HostConfig":{"Binds":["/home/me/.ssh:/k:ro"]}}"#, "host-path", true),
-        (r#"{"Image":"a","HostConfig":{"CapAdd":["SYS_ADMIN"]}}"#, "cap-add", true),
+        (r#"{"Image":"nginx","HostConfig":{"Privileged":true}}"#, "privileged", true),
+        (r#"{"Image":"nginx","HostConfig":{"PidMode":"host"}}"#, "host-namespace", true),
+        (r#"{"Image":"nginx","HostConfig":{"Binds":["/var/run/docker.sock:/s"]}}"#, "socket-mount", false),
+        (r#"{"Image":"nginx","HostConfig":{"Binds":["/:/host:ro"]}}"#, "socket-mount", false),
+        (r#"{"Image":"nginx","HostConfig":{"Binds":["/etc:/e:ro"]}}"#, "host-path", false),
+        (r#"{"Image":"nginx","HostConfig":{"Binds":["/usr/local/bin:/b"]}}"#, "host-path", true),
+        (r#"{"Image":"nginx","HostConfig":{"Binds":["/home/me/.ssh:/k:ro"]}}"#, "host-path", true),
+        (r#"{"Image":"nginx","HostConfig":{"CapAdd":["SYS_ADMIN"]}}"#, "cap-add", true),
         (
-            r#"{"Image":"a","HostConfig":{"Devices":[{"PathOnHost":"/dev/sda","PathInContainer":"/d","CgroupPermissions":"r"}]}}"#,
+            r#"{"Image":"nginx","HostConfig":{"Devices":[{"PathOnHost":"/dev/sda","PathInContainer":"/d","CgroupPermissions":"r"}]}}"#,
             "devices",
             true,
         ),
@@ -132,7 +134,7 @@ fn operations_that_are_root_are_listed_with_how_to_add_them() {
 fn what_renames_images_is_taken_only_where_no_images_are_granted() {
     let tag = || Seen { query: vec!["repo=x".to_owned()], ..call(Operation::ImageTag, "POST", "/images/a/tag") };
     assert!(learned(vec![tag()]).left.is_empty());
-    let learned = learned(vec![tag(), create(r#"{"Image":"a"}"#)]);
+    let learned = learned(vec![tag(), create(r#"{"Image":"nginx"}"#)]);
     assert_eq!(codes(&learned), [("ImageTag", true)]);
     assert!(learned.draft.load().is_ok());
 }
@@ -161,8 +163,8 @@ fn without_a_command_nothing_is_started() {
 #[test]
 fn users_are_held_to_what_was_seen_where_all_name_one() {
     let users = |bodies: &[&str]| learned(bodies.iter().map(|body| create(body)).collect()).draft.users.into_iter().collect::<Vec<_>>();
-    assert_eq!(users(&[r#"{"Image":"a","User":"1000:1000"}"#, r#"{"Image":"a","User":"7"}"#]), ["1000:1000", "7"]);
-    assert!(users(&[r#"{"Image":"a","User":"7"}"#, r#"{"Image":"a"}"#]).is_empty());
+    assert_eq!(users(&[r#"{"Image":"nginx","User":"1000:1000"}"#, r#"{"Image":"nginx","User":"7"}"#]), ["1000:1000", "7"]);
+    assert!(users(&[r#"{"Image":"nginx","User":"7"}"#, r#"{"Image":"nginx"}"#]).is_empty());
 }
 
 #[test]
@@ -170,7 +172,7 @@ fn what_somebody_says_yes_to_is_taken_and_asked_once() {
     let privileged = |name: &str| create(&format!(r#"{{"Image":"{name}","HostConfig":{{"Privileged":true}}}}"#));
     let mut questions = Vec::new();
     let settings = Settings { name: "ci".to_owned(), query: false, ids: false };
-    let learned = learn(vec![privileged("a"), privileged("b")], &settings, &judged, &mut |danger| {
+    let learned = learn(vec![privileged("nginx"), privileged("redis")], &settings, &judged, &mut |danger| {
         questions.push(danger.code.clone());
         true
     });
@@ -191,7 +193,7 @@ fn nothing_of_a_client_ends_a_comment() {
     let seen = Seen {
         who: "x\n[policy.evil]\r\u{2028}y".to_owned(),
         names: vec!["\n]\n".to_owned()],
-        ..create(r#"{"Image":"a","HostConfig":{"Privileged":true}}"#)
+        ..create(r#"{"Image":"nginx","HostConfig":{"Privileged":true}}"#)
     };
     let text = page(&learned(vec![seen, call(Operation::SystemInfo, "GET", "/info")]));
     assert!(!text.lines().any(|line| line.starts_with("[policy.evil]") || line.starts_with(']') && line != "]"), "{text}");
@@ -202,7 +204,7 @@ fn nothing_of_a_client_ends_a_comment() {
 fn containers_that_were_made_elsewhere_are_named() {
     let start =
         |name: &str| Seen { names: vec![name.to_owned()], ..call(Operation::ContainerStart, "POST", &format!("/containers/{name}/start")) };
-    let made = Seen { names: vec!["web".to_owned()], ..create(r#"{"Image":"a"}"#) };
+    let made = Seen { names: vec!["web".to_owned()], ..create(r#"{"Image":"nginx"}"#) };
     let learned = learned(vec![made, start("web"), start("db")]);
     assert_eq!(learned.foreign.iter().collect::<Vec<_>>(), ["db"]);
 }
