@@ -6,5 +6,6 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod docker;
+pub mod import;
 pub mod policy;
 pub mod proxy;

@@ -9,19 +9,20 @@ use crate::support::bless;
 const LEAST_FILES: usize = 60;
 
 /// What each folder may name of the others.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("docker", &[]),
     ("policy", &["docker"]),
     ("config", &["policy", "docker"]),
     ("audit", &["policy", "docker"]),
+    ("import", &["config", "policy", "docker"]),
     ("demo", &[]),
     ("proxy", &["docker", "policy", "config", "audit"]),
-    ("cli", &["docker", "policy", "config", "audit", "proxy", "demo"]),
+    ("cli", &["docker", "policy", "config", "audit", "import", "proxy", "demo"]),
 ];
 
 /// What the pure folders may not name of the world.
 const IMPURE: [&str; 8] = ["tokio", "hyper", "hyper_util", "hyperlocal", "tracing", "std::net::TcpStream", "std::fs", "std::time::Instant"];
-const PURE: [&str; 2] = ["docker", "policy"];
+const PURE: [&str; 3] = ["docker", "policy", "import"];
 
 struct Source {
     /// The module path: `docker`, `schema`, `container`.
