@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod docker;
+pub mod import;
 pub mod learn;
 pub mod policy;
 pub mod proxy;

@@ -21,6 +21,9 @@ const MOST: usize = 16 * 1024;
 /// The header that every answer of dockgate carries.
 const OURS: &str = "dockgate-ref:";
 
+/// Where the door is with `DOCKGATE_COMPAT`.
+const COMPAT_DOOR: &str = "tcp://127.0.0.1:2375";
+
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -31,7 +34,7 @@ pub struct Args {
 }
 
 const EXAMPLES: &str = "\
-Without --socket: DOCKGATE_SOCKET, else /run/dockgate/docker.sock, else the first *.sock in a folder below
+Without --socket: DOCKGATE_SOCKET, else port 2375 where DOCKGATE_COMPAT is set, else /run/dockgate/docker.sock, else the first *.sock in a folder below
 /run/dockgate, else $XDG_RUNTIME_DIR/dockgate/docker.sock.
 
 Exit codes: 0 the door answers (a policy that denies pings is an answer too), 1 it does not.";
@@ -53,6 +56,9 @@ pub fn run(args: &Args) -> Outcome {
 }
 
 fn found() -> Option<Listen> {
+    if around::variable("DOCKGATE_COMPAT").is_some() {
+        return COMPAT_DOOR.parse().ok();
+    }
     let own = around::surroundings().runtime_dir.map(|folder| folder.join("dockgate/docker.sock"));
     let default = Path::new(DOOR_FOLDER).join("docker.sock");
     let mut places = vec![default];

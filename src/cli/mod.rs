@@ -5,11 +5,13 @@
 mod around;
 mod audit;
 mod check;
+mod compat;
 mod demo;
 pub mod docs;
 pub mod explain;
 mod find;
 mod healthcheck;
+mod import;
 mod learn;
 mod load;
 mod preset;
@@ -54,6 +56,7 @@ Examples:
   dockgate audit show audit.jsonl            who did what, when, and what came of it
   dockgate scan --level restricted           what already runs, held against a level
   dockgate audit verify audit.jsonl          whether a trail was changed
+  dockgate import tecnativa CONTAINERS=1     another proxy's settings as a configuration file
   dockgate demo                              a tour with an engine in memory
 
 Without a command, `dockgate` serves. Exit codes: 0 fine, 1 refused or errors found,
@@ -78,6 +81,8 @@ enum Command {
     Audit(audit::Args),
     /// List the built-in policies, or show one
     Preset(preset::Args),
+    /// Write a configuration from another proxy's settings
+    Import(import::Args),
     /// Ask a running dockgate whether it answers
     Healthcheck(healthcheck::Args),
     /// Show the gate at work in front of a small engine in memory
@@ -108,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Scan(args) => scan::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Preset(args) => preset::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -14,7 +14,7 @@ use crate::proxy::upstream::Address;
 use super::find::{self, NotFound};
 use super::reload::{self, Reloader};
 use super::say::{self, Failure, Paint};
-use super::{Outcome, around, load, sinks, stop};
+use super::{Outcome, around, compat, load, sinks, stop};
 
 /// How long a first question to the engine may take.
 const FIRST_PING: Duration = Duration::from_secs(3);
@@ -47,17 +47,21 @@ Examples:
   dockgate serve --config dockgate.toml --audit /var/log/dockgate/audit.jsonl
 
 Without --upstream and a file, the engine is found from DOCKER_HOST, docker's socket, the rootless socket and Podman's.
-Without --listen and a file, the door is unix:///run/dockgate/docker.sock, or else in $XDG_RUNTIME_DIR/dockgate.";
+Without --listen and a file, the door is unix:///run/dockgate/docker.sock, or else in $XDG_RUNTIME_DIR/dockgate.
+With DOCKGATE_COMPAT=tecnativa or linuxserver and no file, the environment of those images is honoured, on port 2375.";
 
 /// Serves until it is told to stop.
 pub fn run(args: &Args) -> Outcome {
-    let config = match &args.config {
-        Some(file) => load::usable(file, Severity::Warning)?,
-        None => config::defaults(),
+    let compat = compat::Compat::asked(args)?;
+    let (log, said_by) = compat.as_ref().map_or(("info", "the file"), |compat| (compat.log, "DOCKGATE_COMPAT"));
+    let config = match (&args.config, compat) {
+        (Some(file), _) => load::usable(file, Severity::Warning)?,
+        (None, Some(compat)) => compat.config,
+        (None, None) => config::defaults(),
     };
     let config = with_flags(args, config, default_door)?;
-    let upstream = upstream(args, &config)?;
-    stop::start_log("info");
+    let upstream = upstream(args, &config, said_by)?;
+    stop::start_log(log);
     super::runtime()?.block_on(serve(args, &config, upstream))
 }
 
@@ -127,9 +131,9 @@ fn default_door() -> Result<String, Failure> {
 }
 
 /// The engine of flags, of the file, or the first that is found.
-fn upstream(args: &Args, config: &Config) -> Result<Upstream, Failure> {
+fn upstream(args: &Args, config: &Config, file: &'static str) -> Result<Upstream, Failure> {
     let (url, said_by) = match &config.upstream {
-        Some(url) => (url.clone(), if args.upstream.is_some() { "--upstream" } else { "the file" }),
+        Some(url) => (url.clone(), if args.upstream.is_some() { "--upstream" } else { file }),
         None => found(config)?,
     };
     if let Some(door) =
@@ -216,6 +220,10 @@ fn unbound(error: &io::Error) -> Failure {
             "run as a user that may write there and give the socket to its owner and group, or choose another place",
         ),
         (io::ErrorKind::AddrInUse, "stop the other process, or choose another place with --listen"),
+        (
+            io::ErrorKind::AddrNotAvailable,
+            "no interface here has this address: where IPv6 is off, listen on 0.0.0.0, or set DISABLE_IPV6=1",
+        ),
     ];
     let failure = Failure::usage(error.to_string());
     match hints.into_iter().find(|(kind, _)| *kind == error.kind()) {

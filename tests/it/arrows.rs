@@ -9,20 +9,21 @@ use crate::support::bless;
 const LEAST_FILES: usize = 60;
 
 /// What each folder may name of the others.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("docker", &[]),
     ("policy", &["docker"]),
     ("config", &["policy", "docker"]),
     ("audit", &["policy", "docker"]),
+    ("import", &["config", "policy", "docker"]),
     ("demo", &[]),
     ("learn", &["docker", "policy", "config"]),
     ("proxy", &["docker", "policy", "config", "audit"]),
-    ("cli", &["docker", "policy", "config", "audit", "learn", "proxy", "demo"]),
+    ("cli", &["docker", "policy", "config", "audit", "import", "learn", "proxy", "demo"]),
 ];
 
 /// What the pure folders may not name of the world.
 const IMPURE: [&str; 8] = ["tokio", "hyper", "hyper_util", "hyperlocal", "tracing", "std::net::TcpStream", "std::fs", "std::time::Instant"];
-const PURE: [&str; 3] = ["docker", "policy", "learn"];
+const PURE: [&str; 4] = ["docker", "policy", "import", "learn"];
 
 struct Source {
     /// The module path: `docker`, `schema`, `container`.

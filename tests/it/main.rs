@@ -18,6 +18,7 @@ mod drift;
 mod examples;
 mod go_json;
 mod go_routing;
+mod imports;
 mod learn;
 mod peers;
 mod presets;

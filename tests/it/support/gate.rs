@@ -45,11 +45,17 @@ impl Gate {
 
     /// As [`Gate::start`], with nothing but flags.
     pub fn spawn(folder: &Path, flags: &[&str], doors: &[PathBuf]) -> Self {
+        Self::spawn_in(folder, flags, &[], doors)
+    }
+
+    /// As [`Gate::spawn`], with these variables and no others.
+    pub fn spawn_in(folder: &Path, flags: &[&str], variables: &[(&str, &str)], doors: &[PathBuf]) -> Self {
         let (trail, messages) = (folder.join("trail.jsonl"), folder.join("stderr.txt"));
         let child = Command::new(env!("CARGO_BIN_EXE_dockgate"))
             .arg("serve")
             .args(flags)
             .env_clear()
+            .envs(variables.iter().copied())
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
