@@ -58,11 +58,16 @@ pub fn in_path(program: &str) -> Option<PathBuf> {
 
 impl Bed {
     pub fn new(engine: &'static Engine, policies: &str, doors: &[&str]) -> Self {
+        Self::behind(engine, |folder| Gate::start(folder, &engine.socket, policies, doors))
+    }
+
+    /// A bed with a dockgate that is started in another way.
+    pub fn behind(engine: &'static Engine, start: impl FnOnce(&Path) -> Gate) -> Self {
         eprintln!("--- {}", engine.label);
         let folder = tempfile::Builder::new().prefix("dg").tempdir_in("/tmp").unwrap();
         let name = folder.path().file_name().unwrap().to_string_lossy().to_lowercase();
         let tag = format!("{}{}", name.replace('.', ""), std::process::id());
-        let gate = Gate::start(folder.path(), &engine.socket, policies, doors);
+        let gate = start(folder.path());
         Self { tag, gate, folder, engine }
     }
 
@@ -135,6 +140,9 @@ impl Bed {
         }
         for volume in list(format!("/volumes?filters={}", raw::named(&self.tag)))["Volumes"].as_array().into_iter().flatten() {
             found.push(format!("/volumes/{}?force=1", volume["Name"].as_str().unwrap_or_default()));
+        }
+        for network in list(format!("/networks?filters={}", raw::named(&self.tag))).as_array().into_iter().flatten() {
+            found.push(format!("/networks/{}", network["Id"].as_str().unwrap_or_default()));
         }
         for image in list("/images/json".to_owned()).as_array().into_iter().flatten() {
             let tags = image["RepoTags"].as_array().into_iter().flatten().filter_map(Value::as_str);

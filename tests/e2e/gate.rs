@@ -31,18 +31,27 @@ const DOORS: [&str; 3] = ["everything", "ci", "read-only"];
 /// dockgate in front of an engine; ends when dropped.
 pub struct Gate {
     folder: PathBuf,
+    trail: PathBuf,
     child: Child,
 }
 
 impl Gate {
     /// Starts dockgate in a folder, with the usual doors and one more for each of `extra`, whose policies `more` holds.
     pub fn start(folder: &Path, engine: &Path, more: &str, extra: &[&str]) -> Self {
-        let policies = DOORS.iter().chain(extra);
-        let doors: Vec<PathBuf> = policies.clone().map(|policy| door(folder, policy)).collect();
-        let mut text = format!("version = 1\n[upstream]\nurl = \"unix://{}\"\n", engine.display());
-        let audit = "reconcile = true\nfold-above = 0\nsync = \"none\"";
-        text += &format!("[audit]\nfile = \"{}\"\n{audit}\n{POLICIES}{more}\n", trail(folder).display());
-        for (policy, socket) in policies.zip(&doors) {
+        let doors: Vec<&str> = DOORS.iter().chain(extra).copied().collect();
+        let settings = "reconcile = true\nfold-above = 0\nsync = \"none\"";
+        Self::launch(folder, &trail(folder), &doors, text(engine, &trail(folder), settings) + more)
+    }
+
+    /// Starts it with the usual doors, and with a trail in this place as operators have it who choose nothing.
+    pub fn auditing(folder: &Path, engine: &Path, trail: &Path) -> Self {
+        Self::launch(folder, trail, &DOORS, text(engine, trail, ""))
+    }
+
+    fn launch(folder: &Path, trail: &Path, policies: &[&str], mut text: String) -> Self {
+        let doors: Vec<PathBuf> = policies.iter().map(|policy| door(folder, policy)).collect();
+        text.push('\n');
+        for (policy, socket) in policies.iter().zip(&doors) {
             fs::create_dir_all(socket.parent().unwrap()).unwrap();
             text += &format!("[[door]]\nlisten = \"unix://{}\"\nmode = \"0600\"\npolicy = \"{policy}\"\n", socket.display());
         }
@@ -50,7 +59,7 @@ impl Gate {
         let log = fs::File::create(folder.join("log")).unwrap();
         let mut command = Self::command(&["serve", "--config", config(folder).to_str().unwrap()]);
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        let mut gate = Self { folder: folder.to_owned(), child: command.spawn().unwrap() };
+        let mut gate = Self { folder: folder.to_owned(), trail: trail.to_owned(), child: command.spawn().unwrap() };
         until("dockgate to listen", || {
             assert!(!gate.ended(), "dockgate ended at once:\n{}", gate.log());
             doors.iter().all(|door| UnixStream::connect(door).is_ok()).then_some(())
@@ -81,6 +90,12 @@ impl Gate {
         self.child.try_wait().unwrap().is_some()
     }
 
+    /// Ends it with SIGKILL: it cannot finish anything.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Asks it to end as a service manager does.
     pub fn terminate(&self) {
         let mut kill = Command::new("kill");
@@ -106,7 +121,7 @@ impl Gate {
     }
 
     fn lines(&self) -> Vec<Value> {
-        let text = fs::read_to_string(trail(&self.folder)).unwrap_or_default();
+        let text = fs::read_to_string(&self.trail).unwrap_or_default();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let record = |line| serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error} in the record `{line}`"));
         whole.lines().map(record).collect()
@@ -115,9 +130,7 @@ impl Gate {
     /// The first record or event that fits, as soon as it is there.
     pub fn record(&self, awaited: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let found = within(PATIENCE, || self.lines().into_iter().find(|record| fits(record)));
-        found.unwrap_or_else(|| {
-            panic!("no record of {awaited} in the trail:\n{}", fs::read_to_string(trail(&self.folder)).unwrap_or_default())
-        })
+        found.unwrap_or_else(|| panic!("no record of {awaited} in the trail:\n{}", fs::read_to_string(&self.trail).unwrap_or_default()))
     }
 }
 
@@ -129,6 +142,12 @@ impl Drop for Gate {
             eprintln!("--- dockgate's log\n{}", self.log());
         }
     }
+}
+
+/// The configuration but for its doors.
+fn text(engine: &Path, trail: &Path, settings: &str) -> String {
+    let (engine, trail) = (engine.display(), trail.display());
+    format!("version = 1\n[upstream]\nurl = \"unix://{engine}\"\n[audit]\nfile = \"{trail}\"\n{settings}\n{POLICIES}")
 }
 
 fn door(folder: &Path, policy: &str) -> PathBuf {
