@@ -559,13 +559,16 @@ fn reads_json_in_a_query_with_the_strict_reader_and_writes_it_anew() {
         assert_eq!(fault(get(&format!("/containers/json?filters={filters}"))), FaultKind::DuplicateKey, "{filters}");
     }
     for filters in
-        ["x", "{", "[]", "1", r#"{"name":["a"]}}"#, r#"{"name":["a"]}]"#, r#"{"name":"a"}"#, r#"{"name":[1]}"#, r#"{"a":{"b":false}}"#]
+        ["x", "{", "[]", "1", r#"{"name":["a"]}}"#, r#"{"name":["a"]}]"#, r#"{"name":"a"}"#, r#"{"name":[1]}"#, r#"{"a":{"b":1}}"#]
     {
         assert!(
             matches!(fault(get(&format!("/containers/json?filters={filters}"))), FaultKind::BadJson | FaultKind::BadQueryValue),
             "{filters}"
         );
     }
+    // What is `false` means nothing or something by the filter: harmless where it only reads.
+    assert!(accepted(get(r#"/containers/json?filters={"a":{"b":false}}"#)).1.contains("false"));
+    assert_eq!(fault(post(r#"/containers/prune?filters={"a":{"b":false}}"#)), FaultKind::BadQueryValue);
     // Filters are a map to the engine: their keys do not fold.
     assert!(accepted(get(r#"/containers/json?filters={"NAME":["t1"]}"#)).1.contains("NAME"));
 }
