@@ -66,7 +66,7 @@ impl Message {
     pub fn severity(&self) -> Severity {
         match (self.fields.verdict.as_deref(), self.fields.event.as_deref()) {
             (Some("deny" | "refuse"), _) | (_, Some("recovered" | "policy-rejected" | "unseen-change" | "sink-down")) => Severity::Warning,
-            (_, Some("gap" | "failing")) => Severity::Error,
+            (_, Some("gap")) => Severity::Error,
             (Some("would-deny"), _) | (_, Some(_)) => Severity::Notice,
             (Some(_) | None, None) => Severity::Info,
         }

@@ -90,7 +90,7 @@ fn lifecycle(call: &Call) -> Value {
         Some("policy-loaded" | "policy-reloaded") => (8, "Update"),
         Some(_) | None => (99, "Other"),
     };
-    let bad = matches!(call.text(&["event"]), Some("gap" | "failing" | "sink-down" | "unseen-change" | "policy-rejected" | "recovered"));
+    let bad = matches!(call.text(&["event"]), Some("gap" | "sink-down" | "unseen-change" | "policy-rejected" | "recovered"));
     let severity = if bad { (3, "Medium") } else { (1, "Informational") };
     json!({
         "category_uid": 6, "category_name": "Application Activity",
