@@ -92,7 +92,7 @@ impl<'a> Record<'a> {
             closed: false,
         };
         record.line.exe = subject.exe.as_deref().map(|text| record.shown("exe", redactor(trail).text(text)));
-        record.line.tls_subject = subject.tls.as_deref().map(|text| record.shown("tls_subject", redactor(trail).text(text)));
+        record.line.tls_subject = subject.tls.as_ref().map(|holder| record.shown("tls_subject", redactor(trail).text(&holder.subject)));
         if let Some(head) = head {
             record.line.method = Some(head.method.as_str());
             record.line.user_agent = head.user_agent.as_deref().map(|text| record.shown("user_agent", redactor(trail).text(text)));

@@ -16,8 +16,19 @@ pub struct Subject {
     pub exe: Option<String>,
     /// The container that a peer runs in, by the full id, where its process can be looked at.
     pub container: Option<String>,
-    /// The name in a TLS client's certificate.
-    pub tls: Option<String>,
+    /// The certificate that a TLS client proved to hold.
+    pub tls: Option<Certificate>,
+}
+
+/// What a verified client certificate says of its holder.
+#[derive(Debug, Clone, Default)]
+pub struct Certificate {
+    /// Its holder as one line of text, for people and records.
+    pub subject: String,
+    /// The names in its subjectAltName, as written there.
+    pub names: Vec<String>,
+    /// SHA-256 of its SubjectPublicKeyInfo.
+    pub spki: [u8; 32],
 }
 
 /// The credentials of a unix-socket peer at the time it connected (`SO_PEERCRED`).
