@@ -1,12 +1,14 @@
 //! The state between two lines: number, digest of the line before, and the tree of the file.
 //! Knows nothing of files and of what lines say.
 
+use std::io::Write as _;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use ulid::Ulid;
 
 use super::checkpoint::Checkpoint;
-use super::merkle::{Hash, Tree, ZERO, digest, hex, leaf};
+use super::merkle::{Hash, Tree, ZERO, digest, leaf, write_hex};
 use super::record::SCHEMA;
 
 /// The longest line, without its end.
@@ -35,14 +37,16 @@ impl Chain {
 
     /// Writes the next line. `text` is a record from `"id":` to its closing brace.
     pub fn add(&mut self, text: &str, out: &mut Vec<u8>) {
-        let mut line = format!(r#"{{"schema":{SCHEMA},"sequence":{},"previous":"{}","#, self.sequence + 1, hex(&self.last));
-        if line.len() + text.len() > MAX_LINE {
-            line.push_str(&stump(text))
+        let start = out.len();
+        let _cannot_fail = write!(out, r#"{{"schema":{SCHEMA},"sequence":{},"previous":""#, self.sequence + 1);
+        write_hex(&self.last, out);
+        out.extend_from_slice(b"\",");
+        if out.len() - start + text.len() > MAX_LINE {
+            out.extend_from_slice(stump(text).as_bytes());
         } else {
-            line.push_str(text)
+            out.extend_from_slice(text.as_bytes());
         }
-        self.follow(self.sequence + 1, line.as_bytes());
-        out.extend_from_slice(line.as_bytes());
+        self.follow(self.sequence + 1, out.get(start..).unwrap_or_default());
         out.push(b'\n');
     }
 
@@ -102,6 +106,7 @@ pub(super) fn stage(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::merkle::hex;
     use super::*;
 
     #[test]

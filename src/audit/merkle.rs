@@ -1,8 +1,6 @@
 //! The Merkle tree of RFC 6962, section 2.1: a root over many lines, and the proof that one line is under it.
 //! Knows nothing of records, files and signatures.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest, Sha256};
 
 /// A SHA-256 digest.
@@ -28,10 +26,19 @@ pub fn node(left: &Hash, right: &Hash) -> Hash {
 
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _cannot_fail = write!(text, "{byte:02x}");
-        text
-    })
+    let mut text = String::with_capacity(bytes.len() * 2);
+    text.extend(bytes.iter().flat_map(|byte| digits(*byte)).map(char::from));
+    text
+}
+
+/// Writes lower-case hex.
+pub(super) fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
+    bytes.iter().for_each(|byte| out.extend_from_slice(&digits(*byte)));
+}
+
+fn digits(byte: u8) -> [u8; 2] {
+    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble };
+    [digit(byte >> 4), digit(byte & 15)]
 }
 
 /// A digest from its 64 lower-case hex digits; other spellings are none.

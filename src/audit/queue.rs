@@ -18,6 +18,10 @@ const ROOM: u32 = 16 << 20;
 const LEAST: u32 = 4 << 10;
 /// Bytes that one write gathers, unless a single record is longer.
 const BATCH: usize = 1 << 20;
+/// How long records that nobody waits for are gathered before they are written: a wake-up for each would cost more than the record.
+const GATHER: Duration = Duration::from_millis(5);
+/// So many are written at once, without waiting for more.
+const MANY: usize = 1024;
 /// Inside one write for longer than this, the file system is called stalled.
 const STALLED: Duration = Duration::from_secs(1);
 
@@ -106,6 +110,10 @@ pub(super) struct Shared {
 struct Waiting {
     jobs: VecDeque<Job>,
     closed: bool,
+    /// The writer has nothing to do, and sleeps until it has.
+    idle: bool,
+    /// What waits must be written now.
+    urgent: bool,
 }
 
 impl Shared {
@@ -127,31 +135,47 @@ impl Shared {
     /// Hands a job over; its room must have been taken. False where the writer has ended.
     pub fn push(&self, job: Job) -> bool {
         let mut waiting = lock(&self.waiting);
-        let open = !waiting.closed;
-        if open {
-            waiting.jobs.push_back(job);
-            if waiting.jobs.len() == 1 {
-                self.arrived.notify_one();
-            }
+        if waiting.closed {
+            return false;
         }
-        open
+        let awaited = job.answer.is_some();
+        waiting.jobs.push_back(job);
+        let urgent = !waiting.urgent && (awaited || waiting.jobs.len() >= MANY);
+        waiting.urgent |= urgent;
+        let wakes = std::mem::take(&mut waiting.idle) || urgent;
+        drop(waiting); // who wakes up takes it at once
+        if wakes {
+            self.arrived.notify_one();
+        }
+        true
     }
 
-    /// The next jobs, and whether more may come. Waits for the first, but not longer than `longest`.
+    /// The next jobs, and whether more may come. Waits for the first, but not longer than `longest`, and then a moment for more,
+    /// unless someone waits for what is there.
     pub fn take(&self, longest: Option<Duration>) -> (Vec<Job>, bool) {
-        let idle = |waiting: &mut Waiting| waiting.jobs.is_empty() && !waiting.closed;
-        let guard = lock(&self.waiting);
-        let mut waiting = match longest {
-            None => self.arrived.wait_while(guard, idle).unwrap_or_else(PoisonError::into_inner),
-            Some(longest) => self.arrived.wait_timeout_while(guard, longest, idle).unwrap_or_else(PoisonError::into_inner).0,
-        };
-        let (mut jobs, mut bytes) = (Vec::new(), 0);
+        let mut waiting = lock(&self.waiting);
+        if waiting.jobs.is_empty() && !waiting.closed {
+            waiting.idle = true;
+            let idle = |waiting: &mut Waiting| waiting.jobs.is_empty() && !waiting.closed;
+            waiting = match longest {
+                None => self.arrived.wait_while(waiting, idle).unwrap_or_else(PoisonError::into_inner),
+                Some(longest) => self.arrived.wait_timeout_while(waiting, longest, idle).unwrap_or_else(PoisonError::into_inner).0,
+            };
+            waiting.idle = false;
+        }
+        if !waiting.jobs.is_empty() {
+            let gather = longest.map_or(GATHER, |longest| longest.min(GATHER));
+            let more = |waiting: &mut Waiting| !waiting.urgent && !waiting.closed;
+            waiting = self.arrived.wait_timeout_while(waiting, gather, more).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let (mut jobs, mut bytes) = (Vec::with_capacity(waiting.jobs.len()), 0);
         while bytes < BATCH
             && let Some(job) = waiting.jobs.pop_front()
         {
             bytes += job.cost() as usize / 4;
             jobs.push(job);
         }
+        waiting.urgent = !waiting.jobs.is_empty();
         (jobs, !waiting.closed || !waiting.jobs.is_empty())
     }
 

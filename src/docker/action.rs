@@ -134,8 +134,8 @@ fn read_body(row: &'static Row, head: &Head, body: &[u8], dropped: &mut Vec<Stri
         BodyPlan::None | BodyPlan::OpaqueIf(..) => return ignored_body(row, body, dropped).map(|()| Body::None),
         BodyPlan::OptionalJson(_) | BodyPlan::JsonList(_) if body.is_empty() => return Ok(Body::None),
         BodyPlan::Json(_) if body.is_empty() => return Err(Fault::new(FaultKind::BodyMissing, "")),
-        BodyPlan::Json(schema) => typed(schema, read(body)?, &query_keys(row))?,
-        BodyPlan::OptionalJson(schema) => optional(schema, read(body)?, row)?,
+        BodyPlan::Json(schema) => typed(schema, read_as(schema, body)?, &query_keys(row))?,
+        BodyPlan::OptionalJson(schema) => optional(schema, read_as(schema, body)?, row)?,
         BodyPlan::JsonList(list) => typed_list(list, read(body)?)?,
     };
     dropped.extend(typed.dropped);
@@ -144,6 +144,10 @@ fn read_body(row: &'static Row, head: &Head, body: &[u8], dropped: &mut Vec<Stri
 
 fn read(body: &[u8]) -> Result<Value, Fault> {
     json::read(body).map_err(|kind| Fault::new(kind, ""))
+}
+
+fn read_as(schema: &'static Schema, body: &[u8]) -> Result<Value, Fault> {
+    json::read_body(body, schema).map_err(|kind| Fault::new(kind, ""))
 }
 
 /// Clients in Go write the options that they were not given as `null`.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::fault::{Fault, FaultKind};
-use super::json::{Object, Value};
+use super::json::{self, Object, Value};
 use super::schema::{Field, Schema, Type};
 
 /// A place in a body, `HostConfig.Binds[0]`; cheap to extend while walking.
@@ -85,18 +85,24 @@ struct Decoder<'a> {
 }
 
 impl Decoder<'_> {
-    fn object(&mut self, schema: &'static Schema, members: Object, place: &Place<'_>) -> Result<Object, Fault> {
+    fn object(&mut self, schema: &'static Schema, mut members: Object, place: &Place<'_>) -> Result<Object, Fault> {
         let fields = fields(schema, &members, place)?;
-        let mut out = Vec::with_capacity(members.len());
-        for ((key, value), field) in members.into_iter().zip(fields) {
-            let here = Place::Key(place, &key);
+        for ((key, value), field) in members.iter_mut().zip(&fields) {
             match field {
-                Some(field) => out.push((Cow::Borrowed(field.name), self.value(&field.ty, value, &Place::Key(place, field.name))?)),
-                None if value.is_empty() || self.tolerated(schema, &key, place) => self.dropped.push(here.to_string()),
-                None => return Err(Fault::new(FaultKind::UnknownField, here.to_string())),
+                Some(field) => {
+                    let untyped = std::mem::replace(value, Value::Null);
+                    *value = self.value(&field.ty, untyped, &Place::Key(place, field.name))?;
+                    *key = Cow::Borrowed(field.name);
+                }
+                None if value.is_empty() || self.tolerated(schema, key, place) => self.dropped.push(Place::Key(place, key).to_string()),
+                None => return Err(Fault::new(FaultKind::UnknownField, Place::Key(place, key).to_string())),
             }
         }
-        Ok(out)
+        if fields.iter().any(Option::is_none) {
+            let mut known = fields.iter().map(Option::is_some);
+            members.retain(|_| known.next().unwrap_or_default());
+        }
+        Ok(members)
     }
 
     fn tolerated(&self, schema: &Schema, key: &str, place: &Place<'_>) -> bool {
@@ -199,9 +205,9 @@ fn folds_alike(a: &str, b: &str) -> bool {
 
 /// An integer literal within bounds: Go refuses fractions, exponents and overflow for integer fields.
 fn integer(low: i128, high: i128, digits: String, place: &Place<'_>) -> Result<Value, Fault> {
-    match digits.parse::<i128>() {
-        Ok(number) if (low..=high).contains(&number) => Ok(Value::Number(digits)),
-        Ok(_) | Err(_) => Err(Fault::new(FaultKind::WrongType, place.to_string())),
+    match json::integer(&digits) {
+        Some(number) if (low..=high).contains(&number) => Ok(Value::Number(digits)),
+        Some(_) | None => Err(Fault::new(FaultKind::WrongType, place.to_string())),
     }
 }
 

@@ -1,15 +1,19 @@
 //! The strict JSON reader and the writer: RFC 8259 text to values and back.
-//! Knows nothing of schemas.
+//! Of schemas it knows the spelling of keys, and nothing else.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::fault::FaultKind;
+use super::schema::{Schema, Type};
 
 /// How deep arrays and objects may nest.
 pub const MAX_DEPTH: usize = 64;
 /// How many keys and elements one text may hold.
 pub const MAX_NODES: usize = 100_000;
+
+/// Room for most bodies that a client sends, so that they are written without growing.
+const USUAL_BODY: usize = 4 << 10;
 
 /// A JSON value; keys keep their order and may repeat, numbers keep their digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +41,7 @@ impl Value {
         match self {
             Self::Null => true,
             Self::Bool(value) => !value,
-            Self::Number(digits) => digits.parse::<f64>() == Ok(0.0),
+            Self::Number(digits) => is_zero(digits),
             Self::Text(text) => text.is_empty(),
             Self::List(items) => items.is_empty(),
             Self::Object(members) => members.is_empty(),
@@ -69,7 +73,7 @@ impl Value {
 
     /// The integer, if this is one.
     pub fn as_int(&self) -> Option<i128> {
-        if let Self::Number(digits) = self { digits.parse().ok() } else { None }
+        if let Self::Number(digits) = self { integer(digits) } else { None }
     }
 
     /// The elements; empty where this is no array.
@@ -104,7 +108,7 @@ impl Value {
 
     /// The value as JSON text without white space.
     pub fn encode(&self) -> String {
-        let mut out = String::new();
+        let mut out = String::with_capacity(USUAL_BODY);
         self.write(&mut out);
         out
     }
@@ -137,6 +141,19 @@ impl Value {
     }
 }
 
+/// The integer that the digits are; most are short, and 64 bits are read much faster than 128.
+pub(super) fn integer(digits: &str) -> Option<i128> {
+    digits.parse::<i64>().map(i128::from).or_else(|_| digits.parse()).ok()
+}
+
+/// Zero in any spelling, and what a float of 64 bits makes zero of.
+fn is_zero(digits: &str) -> bool {
+    if digits.bytes().all(|b| b.is_ascii_digit()) {
+        return !digits.is_empty() && digits.bytes().all(|b| b == b'0');
+    }
+    digits.parse::<f64>() == Ok(0.0)
+}
+
 fn separate(at: usize, out: &mut String) {
     if at > 0 {
         out.push(',');
@@ -147,7 +164,7 @@ fn separate(at: usize, out: &mut String) {
 fn write_text(text: &str, out: &mut String) {
     out.push('"');
     let mut rest = text;
-    while let Some((plain, special)) = rest.bytes().position(escapes).and_then(|at| rest.split_at_checked(at)) {
+    while let Some((plain, special)) = rest.split_at_checked(before(rest, may_escape, escapes)).filter(|(_, special)| !special.is_empty()) {
         out.push_str(plain);
         let mut chars = special.chars();
         chars.next().into_iter().for_each(|c| write_char(c, out));
@@ -160,6 +177,41 @@ fn write_text(text: &str, out: &mut String) {
 /// True for the first byte of a character that may have to be escaped; 0xE2 begins U+2028 and U+2029.
 fn escapes(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..=0x1f | 0x7f | 0xe2)
+}
+
+/// False where none of eight bytes [`escapes`].
+fn may_escape(word: u64) -> bool {
+    ends_run(word) || holds(word, 0x7f) || holds(word, 0xe2)
+}
+
+/// How many bytes stand before the first that `is` true of. They are looked at by eights, as most texts are long and plain: `may_be`
+/// is true of eight bytes if `is` is true of one.
+fn before(text: &str, may_be: fn(u64) -> bool, is: fn(u8) -> bool) -> usize {
+    let (eights, _) = text.as_bytes().as_chunks();
+    let skipped = eights.iter().take_while(|eight| !may_be(u64::from_le_bytes(**eight))).count() * 8;
+    let rest = text.as_bytes().get(skipped..).unwrap_or_default();
+    skipped + rest.iter().position(|byte| is(*byte)).unwrap_or(rest.len())
+}
+
+/// True for a byte that ends a run of plain characters in JSON text: a quote, a backslash, and what must not stand there.
+fn ends(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..=0x1f)
+}
+
+/// True where one of eight bytes [`ends`] a run.
+fn ends_run(word: u64) -> bool {
+    holds(word, b'"') || holds(word, b'\\') || word.wrapping_sub(each(0x20)) & !word & each(0x80) != 0
+}
+
+/// True where one of eight bytes is this one.
+fn holds(word: u64, byte: u8) -> bool {
+    let zero = word ^ each(byte);
+    zero.wrapping_sub(each(1)) & !zero & each(0x80) != 0
+}
+
+/// Eight times this byte.
+const fn each(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
 }
 
 fn write_char(c: char, out: &mut String) {
@@ -182,7 +234,15 @@ fn write_char(c: char, out: &mut String) {
 /// [`FaultKind::BadJson`] for everything that RFC 8259 does not allow, lone surrogates and a byte
 /// order mark included; [`FaultKind::JsonTooDeep`] beyond [`MAX_DEPTH`] or [`MAX_NODES`].
 pub fn read(bytes: &[u8]) -> Result<Value, FaultKind> {
-    read_up_to(bytes, MAX_NODES)
+    read_up_to(bytes, MAX_NODES, Known::Nothing)
+}
+
+/// Reads a body that will be held against a schema: the same value, but keys that are spelled as there are not copied.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_body(bytes: &[u8], schema: &'static Schema) -> Result<Value, FaultKind> {
+    read_up_to(bytes, MAX_NODES, Known::Object(schema))
 }
 
 /// Reads an answer of the engine, whose size its reader has bounded: the same grammar, more parts.
@@ -190,29 +250,65 @@ pub fn read(bytes: &[u8]) -> Result<Value, FaultKind> {
 /// # Errors
 /// As [`read`].
 pub fn read_trusted(bytes: &[u8]) -> Result<Value, FaultKind> {
-    read_up_to(bytes, usize::MAX)
+    read_up_to(bytes, usize::MAX, Known::Nothing)
 }
 
-fn read_up_to(bytes: &[u8], max_nodes: usize) -> Result<Value, FaultKind> {
+fn read_up_to(bytes: &[u8], max_nodes: usize, known: Known) -> Result<Value, FaultKind> {
     let text = std::str::from_utf8(bytes).map_err(|_| FaultKind::BadJson)?;
-    let mut reader = Reader { rest: text, nodes: 0, max_nodes };
-    let value = reader.value(0)?;
+    let mut reader = Reader { rest: text, nodes: 0, max_nodes, members: Vec::new(), items: Vec::new() };
+    let value = reader.value(0, known)?;
     reader.blank();
     if reader.rest.is_empty() { Ok(value) } else { Err(FaultKind::BadJson) }
+}
+
+/// What a schema says about a value to come. It decides nothing: a value of another shape is read all the same.
+#[derive(Clone, Copy)]
+enum Known {
+    Nothing,
+    Object(&'static Schema),
+    Value(&'static Type),
+}
+
+impl Known {
+    fn schema(self) -> Option<&'static Schema> {
+        match self {
+            Self::Object(schema) => Some(schema),
+            Self::Value(ty) => {
+                if let Type::Object(schema) = ty {
+                    Some(schema)
+                } else {
+                    None
+                }
+            }
+            Self::Nothing => None,
+        }
+    }
+
+    /// What an element is, or a member whose key is data.
+    fn element(self) -> Self {
+        if let Self::Value(Type::List(of) | Type::Array(of, _) | Type::Map(of)) = self { Self::Value(of) } else { Self::Nothing }
+    }
 }
 
 struct Reader<'a> {
     rest: &'a str,
     nodes: usize,
     max_nodes: usize,
+    /// Members of all objects that are open; those of one go into a list of their number when it is closed.
+    members: Object,
+    /// The same for arrays.
+    items: Vec<Value>,
 }
 
 type Read<T> = Result<T, FaultKind>;
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn blank(&mut self) {
-        let length = self.rest.bytes().take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')).count();
-        self.rest = self.rest.get(length..).unwrap_or_default();
+        let blank = |b: u8| matches!(b, b' ' | b'\t' | b'\n' | b'\r');
+        if self.peek().is_some_and(blank) {
+            let length = self.rest.bytes().take_while(|b| blank(*b)).count();
+            self.rest = self.rest.get(length..).unwrap_or_default();
+        }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -234,7 +330,7 @@ impl Reader<'_> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Read<Value> {
+    fn value(&mut self, depth: usize, known: Known) -> Read<Value> {
         self.nodes += 1;
         self.blank();
         let deeper = matches!(self.peek(), Some(b'{' | b'[')) && depth >= MAX_DEPTH;
@@ -242,9 +338,9 @@ impl Reader<'_> {
             return Err(FaultKind::JsonTooDeep);
         }
         match self.peek() {
-            Some(b'{') => self.object(depth),
-            Some(b'[') => self.list(depth),
-            Some(b'"') => self.text().map(Value::Text),
+            Some(b'{') => self.object(depth, known),
+            Some(b'[') => self.list(depth, known.element()),
+            Some(b'"') => self.text().map(|text| Value::Text(text.into_owned())),
             Some(b't') => self.take("true").map(|()| Value::Bool(true)),
             Some(b'f') => self.take("false").map(|()| Value::Bool(false)),
             Some(b'n') => self.take("null").map(|()| Value::Null),
@@ -253,42 +349,58 @@ impl Reader<'_> {
         }
     }
 
-    fn list(&mut self, depth: usize) -> Read<Value> {
+    fn list(&mut self, depth: usize, element: Known) -> Read<Value> {
         self.take("[")?;
         self.blank();
-        let mut items = Vec::new();
         if self.taken(']') {
-            return Ok(Value::List(items));
+            return Ok(Value::List(Vec::new()));
         }
+        let start = self.items.len();
         loop {
-            items.push(self.value(depth + 1)?);
+            let item = self.value(depth + 1, element)?;
+            self.items.push(item);
             self.blank();
             if self.taken(']') {
-                return Ok(Value::List(items));
+                return Ok(Value::List(self.items.drain(start..).collect()));
             }
             self.take(",")?;
         }
     }
 
-    fn object(&mut self, depth: usize) -> Read<Value> {
+    fn object(&mut self, depth: usize, known: Known) -> Read<Value> {
         self.take("{")?;
         self.blank();
-        let mut members = Vec::new();
         if self.taken('}') {
-            return Ok(Value::Object(members));
+            return Ok(Value::Object(Vec::new()));
         }
+        let (start, mut next) = (self.members.len(), 0);
         loop {
             self.blank();
-            let key = self.text()?;
+            let (key, inside) = self.key(known, &mut next)?;
             self.blank();
             self.take(":")?;
-            members.push((Cow::Owned(key), self.value(depth + 1)?));
+            let value = self.value(depth + 1, inside)?;
+            self.members.push((key, value));
             self.blank();
             if self.taken('}') {
-                return Ok(Value::Object(members));
+                return Ok(Value::Object(self.members.drain(start..).collect()));
             }
             self.take(",")?;
         }
+    }
+
+    /// A key, and what is known of its value; `next` is where the schema's next key stands, if they come in its order.
+    fn key(&mut self, known: Known, next: &mut usize) -> Read<(Cow<'static, str>, Known)> {
+        let key = self.text()?;
+        let Some(schema) = known.schema() else { return Ok((Cow::Owned(key.into_owned()), known.element())) };
+        let at = schema.position(&key, *next);
+        Ok(match at.and_then(|at| schema.fields.get(at).map(|field| (at, field))) {
+            Some((at, field)) => {
+                *next = at + 1;
+                (Cow::Borrowed(field.name), Known::Value(&field.ty))
+            }
+            None => (Cow::Owned(key.into_owned()), Known::Nothing),
+        })
     }
 
     /// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
@@ -317,21 +429,30 @@ impl Reader<'_> {
         if some { Ok(()) } else { Err(FaultKind::BadJson) }
     }
 
-    fn text(&mut self) -> Read<String> {
+    /// A string; one without escapes is part of the text.
+    fn text(&mut self) -> Read<Cow<'a, str>> {
         self.take("\"")?;
-        let mut out = String::new();
+        let run = self.run()?;
+        if self.taken('"') {
+            return Ok(Cow::Borrowed(run));
+        }
+        let mut out = run.to_owned();
         loop {
-            let plain = self.rest.bytes().position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f)).ok_or(FaultKind::BadJson)?;
-            let (run, rest) = self.rest.split_at_checked(plain).ok_or(FaultKind::BadJson)?;
-            out.push_str(run);
-            self.rest = rest;
-            if self.taken('"') {
-                return Ok(out);
-            }
-            // a control character is neither
+            // a control character is no backslash
             self.take("\\")?;
             out.push(self.escape()?);
+            out.push_str(self.run()?);
+            if self.taken('"') {
+                return Ok(Cow::Owned(out));
+            }
         }
+    }
+
+    /// Everything before the next quote, backslash or control character.
+    fn run(&mut self) -> Read<&'a str> {
+        let (run, rest) = self.rest.split_at_checked(before(self.rest, ends_run, ends)).ok_or(FaultKind::BadJson)?;
+        self.rest = rest;
+        Ok(run)
     }
 
     fn escape(&mut self) -> Read<char> {
@@ -434,9 +555,55 @@ mod tests {
     }
 
     #[test]
+    fn finds_what_is_special_wherever_it_stands() {
+        let plain = "0123456789abcdefghijklmnopqrstuvwxyz\u{e9}\u{10ffff}~ ";
+        for special in
+            ['"', '\\', '\u{1f}', '\0', '\n', '\u{7f}', '\u{2028}', '\u{2029}', '\u{2027}', '\u{80}', '\u{a2}', '#', '!', '\u{5b}']
+        {
+            for (at, _) in plain.char_indices() {
+                let text = format!("{}{special}{}", &plain[..at], &plain[at..]);
+                let first = |is: fn(u8) -> bool| text.bytes().position(is).unwrap_or(text.len());
+                assert_eq!(before(&text, ends_run, ends), first(ends), "{text:?}");
+                assert_eq!(before(&text, may_escape, escapes), first(escapes), "{text:?}");
+                assert_eq!(read(Value::Text(text.clone()).encode().as_bytes()), Ok(Value::Text(text)));
+            }
+        }
+    }
+
+    #[test]
+    fn reads_a_body_as_any_other_text() {
+        use super::super::schema::CONTAINER_CREATE;
+        for text in [
+            include_str!("../../benches/create.json"),
+            r#"{"HostConfig":{"Binds":[],"binds":null,"PortBindings":{"Image":[{"HostIp":"a","x":{"HostIp":1}}]}},"Image":{"Image":[]},"Image":1}"#,
+            r#"{"H\u006fstConfig":[{"Binds":1}],"Healthcheck":7,"Env":{"Env":"a"},"Mounts":{}}"#,
+            "[{\"Image\":1}]",
+            "null",
+            "{\"Image\":}",
+            "{\"HostConfig\":{\"Binds\":[1,}}",
+            "",
+        ] {
+            assert_eq!(read_body(text.as_bytes(), &CONTAINER_CREATE), read(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_integers_of_any_length() {
+        for digits in ["0", "-1", "9223372036854775807", "9223372036854775808", "-170141183460469231731687303715884105728"] {
+            assert_eq!(Value::Number(digits.to_owned()).as_int(), digits.parse().ok());
+        }
+        for none in ["1.0", "1e3", "170141183460469231731687303715884105728"] {
+            assert_eq!(Value::Number(none.to_owned()).as_int(), None);
+        }
+    }
+
+    #[test]
     fn zero_in_every_spelling_is_empty() {
         for zero in ["0", "-0", "0.0", "0e9", "null", "false", "\"\"", "[]", "{}"] {
             assert!(read(zero.as_bytes()).unwrap().is_empty(), "{zero}");
+        }
+        for other in ["1", "10", "-1", "0.1", "5e-324", "true", "\"0\"", "[0]"] {
+            assert!(!read(other.as_bytes()).unwrap().is_empty(), "{other}");
         }
     }
 }

@@ -24,8 +24,8 @@ use crate::docker::action::Body as ActionBody;
 use crate::docker::head::{Framing, Upgrade};
 use crate::policy::Permit;
 
-/// Idle connections that are kept.
-const POOL: usize = 16;
+/// Idle connections that are kept: one that is missing costs a request more than everything else together.
+const POOL: usize = 256;
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// The Host that the engine sees, whatever the client sent.
@@ -69,6 +69,9 @@ impl Lease {
     /// Keeps the connection for another request; only for a reply whose body was read to its end.
     pub fn give_back(self) {
         let mut idle = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() >= POOL {
+            idle.retain(|kept| !kept.is_closed());
+        }
         if idle.len() < POOL && !self.sender.is_closed() {
             idle.push_back(self.sender);
         }
@@ -205,8 +208,7 @@ impl Upstream {
 
     fn take(&self) -> Option<Sender> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|kept| !kept.is_closed());
-        idle.pop_back()
+        std::iter::from_fn(|| idle.pop_back()).find(|kept| !kept.is_closed())
     }
 
     async fn connect(&self) -> Result<Sender, UpstreamError> {
