@@ -73,6 +73,11 @@ impl Uploaded {
     pub fn end(&mut self) {
         self.whole = true;
     }
+
+    /// True where it did.
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
 }
 
 impl<'a> Record<'a> {

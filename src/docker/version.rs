@@ -27,6 +27,12 @@ impl ApiVersion {
         let exact = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit());
         exact.then(|| digits.parse().ok().map(Self)).flatten()
     }
+
+    /// [`ApiVersion::NEWEST`] where an engine's version is above it, so that clients negotiate down to what the tables describe.
+    pub fn capped(engines: &str) -> Option<String> {
+        let minor: u32 = engines.strip_prefix("1.")?.parse().ok()?;
+        (minor > u32::from(Self::NEWEST.0)).then(|| Self::NEWEST.to_string())
+    }
 }
 
 impl fmt::Display for ApiVersion {
@@ -38,6 +44,14 @@ impl fmt::Display for ApiVersion {
 #[cfg(test)]
 mod tests {
     use super::ApiVersion;
+
+    #[test]
+    fn caps_what_is_above_the_tables_and_nothing_else() {
+        assert_eq!(ApiVersion::capped("1.99").as_deref(), Some("1.56"));
+        for other in ["1.56", "1.44", "2.99", "1.x", ""] {
+            assert_eq!(ApiVersion::capped(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn reads_exactly_one_spelling() {

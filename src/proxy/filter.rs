@@ -1,15 +1,13 @@
 //! The few replies that are changed on the way: versions are capped, warnings are added.
 //! Knows nothing of why a warning is given.
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
-use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use bytes::{Bytes, BytesMut};
 
 use crate::docker::json::{self, Value};
 use crate::docker::{ApiVersion, Operation};
 use crate::policy::Permit;
 
+use super::engine::Receiving;
 use super::refuse::Refusal;
 
 /// The largest reply that is read whole to be changed.
@@ -38,52 +36,12 @@ pub fn body_filter(permit: &Permit) -> BodyFilter {
     if operation == Operation::SystemVersion { BodyFilter::CapVersion } else { BodyFilter::Relay }
 }
 
-/// End-to-end headers only (RFC 9110 §7.6.1), and `Api-Version` capped.
-pub fn headers(from: &HeaderMap) -> HeaderMap {
-    const HOP: [&str; 10] = [
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "content-length",
-    ];
-    let listed = |name: &str| {
-        let options = from.get_all("connection").iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-        options.map(str::trim).any(|option| option.eq_ignore_ascii_case(name))
-    };
-    let mut out = HeaderMap::with_capacity(from.len());
-    for (name, value) in from {
-        if !HOP.contains(&name.as_str()) && name != "dockgate-ref" && !listed(name.as_str()) {
-            out.append(name.clone(), value.clone());
-        }
-    }
-    let capped = out.get("api-version").and_then(|value| value.to_str().ok()).and_then(capped);
-    if let Some(value) = capped.and_then(|version| HeaderValue::from_str(&version).ok()) {
-        out.insert(HeaderName::from_static("api-version"), value);
-    }
-    out
-}
-
-/// The newest version of the tables, where the engine's is newer.
-fn capped(version: &str) -> Option<String> {
-    let minor: u32 = version.strip_prefix("1.")?.parse().ok()?;
-    let newest = ApiVersion::NEWEST.to_string();
-    let known: u32 = newest.strip_prefix("1.")?.parse().ok()?;
-    (minor > known).then_some(newest)
-}
-
-/// Reads a body whole and changes it; a body that is no JSON object passes as it is.
+/// The body of a reply that is changed.
 ///
 /// # Errors
 /// Where the engine breaks off or sends more than a reply of this kind can hold.
-pub async fn whole(body: Incoming, filter: &BodyFilter, headers: &mut HeaderMap) -> Result<Bytes, Refusal> {
-    let bytes = Limited::new(body, MAX_REPLY).collect().await.map_err(|_| Refusal::Upstream)?.to_bytes();
-    headers.remove(CONTENT_LENGTH);
+pub async fn whole(reply: &mut Receiving<'_>, filter: &BodyFilter) -> Result<Bytes, Refusal> {
+    let bytes = read(reply).await?;
     let Ok(mut value) = json::read_trusted(&bytes) else { return Ok(bytes) };
     let changed = match filter {
         BodyFilter::Relay => false,
@@ -93,11 +51,27 @@ pub async fn whole(body: Incoming, filter: &BodyFilter, headers: &mut HeaderMap)
     Ok(if changed { Bytes::from(value.encode()) } else { bytes })
 }
 
+async fn read(reply: &mut Receiving<'_>) -> Result<Bytes, Refusal> {
+    let mut whole = BytesMut::new();
+    loop {
+        while let Some(piece) = reply.here().map_err(|_| Refusal::Upstream)? {
+            whole.extend_from_slice(&piece);
+        }
+        if reply.ended() {
+            return Ok(whole.freeze());
+        }
+        if whole.len() > MAX_REPLY {
+            return Err(Refusal::Upstream);
+        }
+        reply.more().await.map_err(|_| Refusal::Upstream)?;
+    }
+}
+
 /// `ApiVersion` stands at the top and in each component's details.
 fn cap_versions(value: &mut Value) -> bool {
     match value {
         Value::Object(members) => members.iter_mut().fold(false, |changed, (key, member)| {
-            let newest = (key == "ApiVersion").then(|| member.as_text().and_then(capped)).flatten();
+            let newest = (key == "ApiVersion").then(|| member.as_text().and_then(ApiVersion::capped)).flatten();
             let here = newest.map(|newest| *member = Value::Text(newest)).is_some();
             cap_versions(member) || here || changed
         }),
@@ -131,7 +105,6 @@ mod tests {
             value.encode(),
             r#"{"ApiVersion":"1.56","Components":[{"Details":{"ApiVersion":"1.56"}},{"Details":{"ApiVersion":"1.44"}}]}"#
         );
-        assert_eq!(capped("1.44"), None);
     }
 
     #[test]

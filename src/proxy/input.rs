@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
 use crate::docker::chunked::{BodyDecoder, Piece};
@@ -13,9 +13,10 @@ use crate::docker::head::{Framing, Head, MAX_HEAD};
 
 use crate::audit::Uploaded;
 
+use super::engine::Sending;
 use super::inspect::Inspection;
 use super::refuse::Refusal;
-use super::upstream::{Fill, Upload};
+use super::tunnel::Half;
 
 /// How much one read may add.
 const READ: usize = 16 * 1024;
@@ -33,15 +34,13 @@ pub struct Input<R> {
 enum Stop {
     /// Nobody takes it any more.
     EngineGone,
-    /// The client's framing or connection broke.
-    Broken,
-    /// The inspection found something.
+    /// The inspection found something, or the client's framing or connection broke.
     Refused(Refusal),
 }
 
 impl From<Fault> for Stop {
-    fn from(_: Fault) -> Self {
-        Self::Broken
+    fn from(fault: Fault) -> Self {
+        Self::Refused(if fault.kind == FaultKind::BodyIncomplete { Refusal::ClientGone } else { Refusal::Fault(fault) })
     }
 }
 
@@ -49,6 +48,14 @@ impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
+}
+
+/// A body that is sent on: where to, and what looks at it on the way.
+pub struct Upload<'a> {
+    /// The engine.
+    pub to: Sending<'a>,
+    /// What releases it.
+    pub inspection: Option<Inspection<'a>>,
 }
 
 /// Deadlines of a connection.
@@ -62,7 +69,7 @@ pub struct Deadlines {
     pub idle: Duration,
 }
 
-impl<R: AsyncRead + Unpin> Input<R> {
+impl<R: Half> Input<R> {
     /// Reads from a fresh connection.
     pub fn new(reader: R) -> Self {
         Self { reader, buffer: BytesMut::new(), body: BodyDecoder::new(Framing::None) }
@@ -131,41 +138,43 @@ impl<R: AsyncRead + Unpin> Input<R> {
         }
     }
 
-    /// Sends the body on as it comes, or as an inspection releases it; an error in it aborts the request upstream.
+    /// Sends the body on as it comes, or as an inspection releases it; a body that breaks off is never ended.
     /// What went is counted as it goes.
     ///
     /// # Errors
-    /// What the inspection found: the request upstream is cut then, and never ended.
-    pub async fn pump(&mut self, to: Fill, inspection: Option<Inspection<'_>>, sent: &mut Uploaded) -> Result<(), Refusal> {
+    /// What the inspection found.
+    pub async fn pump(&mut self, upload: Upload<'_>, sent: &mut Uploaded) -> Result<(), Refusal> {
+        let Upload { mut to, inspection } = upload;
         let passed = match inspection {
-            Some(inspection) => self.pass_inspected(&to, inspection, sent).await,
-            None => self.pass(&to, sent).await,
+            Some(inspection) => self.pass_inspected(&mut to, inspection, sent).await,
+            None => self.pass(&mut to, sent).await,
         };
         match passed {
             Ok(()) => {
-                let _upstream_gone = to.send(Upload::End).await; // a sender that is dropped without it aborts the request upstream
-                sent.end();
+                if to.end().await.is_ok() {
+                    sent.end();
+                }
                 Ok(())
             }
-            Err(Stop::EngineGone | Stop::Broken) => Ok(()),
+            Err(Stop::EngineGone) => Ok(()), // its reply, if it gave one, says why
             Err(Stop::Refused(refusal)) => Err(refusal),
         }
     }
 
-    async fn pass(&mut self, to: &Fill, sent: &mut Uploaded) -> Result<(), Stop> {
+    async fn pass(&mut self, to: &mut Sending<'_>, sent: &mut Uploaded) -> Result<(), Stop> {
         while let Some(piece) = self.piece().await? {
             sent.piece(&piece);
-            to.send(Upload::Piece(piece)).await.map_err(|_| Stop::EngineGone)?;
+            to.piece(&piece).await.map_err(|_| Stop::EngineGone)?;
         }
         Ok(())
     }
 
-    async fn pass_inspected(&mut self, to: &Fill, mut inspection: Inspection<'_>, sent: &mut Uploaded) -> Result<(), Stop> {
+    async fn pass_inspected(&mut self, to: &mut Sending<'_>, mut inspection: Inspection<'_>, sent: &mut Uploaded) -> Result<(), Stop> {
         while let Some(piece) = self.piece().await? {
             inspection.push(piece)?;
             while let Some(piece) = inspection.released() {
                 sent.piece(&piece);
-                to.send(Upload::Piece(piece)).await.map_err(|_| Stop::EngineGone)?;
+                to.piece(&piece).await.map_err(|_| Stop::EngineGone)?;
             }
         }
         inspection.end()?;
@@ -210,6 +219,10 @@ impl<R: AsyncRead + Unpin> Input<R> {
 
     /// Reads once; false at the end of the stream or where it broke.
     async fn fill(&mut self) -> bool {
+        if self.buffer.is_empty() {
+            self.buffer = BytesMut::new(); // a client that only waits costs no buffer
+            self.reader.readable().await;
+        }
         self.buffer.reserve(READ);
         self.reader.read_buf(&mut self.buffer).await.is_ok_and(|read| read > 0)
     }

@@ -2,6 +2,7 @@
 //! Knows nothing of configuration syntax; it decides nothing that the judge decides.
 
 pub mod door;
+mod engine;
 mod facts;
 mod filter;
 mod input;

@@ -1,21 +1,25 @@
 //! The client's side of a connection, written: reply heads and bodies.
 //! Knows nothing of where a reply comes from.
 
-use std::fmt::Write as _;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write as _};
 
 use bytes::Bytes;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, StatusCode};
+use hyper::StatusCode;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use crate::docker::head::Http;
 
-/// The writing half of a client's connection.
+/// What is gathered in one buffer before it is written; a larger piece is written from where it stands.
+const GATHERED: usize = 16 * 1024;
+/// What the buffer keeps between two writes.
+const KEPT: usize = 4 * 1024;
+
+/// The writing half of a client's connection. What is here already goes out with one write; nothing is held back to wait for more.
 pub struct Output<W> {
     writer: W,
     begun: bool,
     head_only: bool,
+    gathered: Vec<u8>,
 }
 
 /// How the end of a reply's body shows.
@@ -35,8 +39,12 @@ pub enum ReplyFraming {
 pub struct ReplyHead<'a> {
     /// The status.
     pub status: StatusCode,
-    /// End-to-end headers of the engine.
-    pub headers: &'a HeaderMap,
+    /// End-to-end header lines, each with its end.
+    pub fields: &'a [u8],
+    /// Content-Type.
+    pub content_type: Option<&'a [u8]>,
+    /// Content-Length where there is no body that would have it.
+    pub length: Option<u64>,
     /// The record's id.
     pub reference: &'a str,
     /// The framing.
@@ -45,16 +53,24 @@ pub struct ReplyHead<'a> {
     pub keep_alive: bool,
 }
 
+impl<'a> ReplyHead<'a> {
+    /// The head of a reply of dockgate's own, in JSON.
+    pub fn json(status: StatusCode, reference: &'a str, framing: ReplyFraming, keep_alive: bool) -> Self {
+        Self { status, fields: b"", content_type: Some(b"application/json"), length: None, reference, framing, keep_alive }
+    }
+}
+
 impl<W: AsyncWrite + Unpin> Output<W> {
     /// Writes to a fresh connection.
     pub fn new(writer: W) -> Self {
-        Self { writer, begun: false, head_only: false }
+        Self { writer, begun: false, head_only: false, gathered: Vec::new() }
     }
 
     /// A new request: no byte of its reply is written yet. A reply to HEAD has no body, whoever writes it.
     pub fn next_request(&mut self, head_only: bool) {
         self.begun = false;
         self.head_only = head_only;
+        self.gathered.clear();
     }
 
     /// True where a head was written: from there on an error can only close the connection.
@@ -71,14 +87,9 @@ impl<W: AsyncWrite + Unpin> Output<W> {
         self.writer.flush().await
     }
 
-    /// The head of a reply, at once.
-    ///
-    /// # Errors
-    /// The connection's.
-    pub async fn head(&mut self, head: &ReplyHead<'_>) -> io::Result<()> {
-        self.begun = true;
-        self.writer.write_all(&render(head)).await?;
-        self.writer.flush().await
+    /// The head of a reply; it goes out with what follows, at the latest with [`Output::flush`].
+    pub fn head(&mut self, head: &ReplyHead<'_>) {
+        render(head, &mut self.gathered);
     }
 
     /// A whole small reply in one write.
@@ -86,41 +97,56 @@ impl<W: AsyncWrite + Unpin> Output<W> {
     /// # Errors
     /// The connection's.
     pub async fn whole(&mut self, head: &ReplyHead<'_>, body: &[u8]) -> io::Result<()> {
-        self.begun = true;
-        let mut bytes = render(head);
+        self.head(head);
         if !self.head_only {
-            bytes.extend_from_slice(body);
+            self.gathered.extend_from_slice(body);
         }
-        self.writer.write_all(&bytes).await?;
-        self.writer.flush().await
+        self.flush().await
     }
 
-    /// A piece of a body, gathered with its framing into one write.
+    /// A piece of a body; a small one goes out with what follows.
     ///
     /// # Errors
     /// The connection's.
     pub async fn piece(&mut self, framing: ReplyFraming, piece: &Bytes) -> io::Result<()> {
-        if piece.is_empty() {
+        if piece.is_empty() || framing == ReplyFraming::Bodyless {
             return Ok(());
         }
-        match framing {
-            ReplyFraming::Chunked => {
-                let size = format!("{:x}\r\n", piece.len());
-                self.gathered(&[size.as_bytes(), piece, b"\r\n"]).await?;
-            }
-            ReplyFraming::Length(_) | ReplyFraming::Close => self.writer.write_all(piece).await?,
-            ReplyFraming::Bodyless => {}
+        let chunked = framing == ReplyFraming::Chunked;
+        if chunked {
+            let _cannot_fail = write!(self.gathered, "{:x}\r\n", piece.len());
         }
-        self.writer.flush().await
+        if self.gathered.len() + piece.len() > GATHERED {
+            self.through(piece).await?;
+        } else {
+            self.gathered.extend_from_slice(piece);
+        }
+        if chunked {
+            self.gathered.extend_from_slice(b"\r\n");
+        }
+        Ok(())
     }
 
-    /// The end of a body that ended well.
+    /// The end of a body that ended well, and everything before it.
     ///
     /// # Errors
     /// The connection's.
     pub async fn end(&mut self, framing: ReplyFraming) -> io::Result<()> {
         if framing == ReplyFraming::Chunked {
-            self.writer.write_all(b"0\r\n\r\n").await?;
+            self.gathered.extend_from_slice(b"0\r\n\r\n");
+        }
+        self.flush().await
+    }
+
+    /// Writes what was gathered.
+    ///
+    /// # Errors
+    /// The connection's.
+    pub async fn flush(&mut self) -> io::Result<()> {
+        if !self.gathered.is_empty() {
+            self.begun = true;
+            self.writer.write_all(&self.gathered).await?;
+            self.emptied();
         }
         self.writer.flush().await
     }
@@ -135,9 +161,12 @@ impl<W: AsyncWrite + Unpin> Output<W> {
         &mut self.writer
     }
 
-    async fn gathered(&mut self, parts: &[&[u8]]) -> io::Result<()> {
-        let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+    /// Writes what was gathered and a large piece after it.
+    async fn through(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.begun = true;
+        let mut slices = [IoSlice::new(&self.gathered), IoSlice::new(piece)];
         let mut left = slices.as_mut_slice();
+        IoSlice::advance_slices(&mut left, 0); // nothing may have been gathered
         while !left.is_empty() {
             let written = self.writer.write_vectored(left).await?;
             if written == 0 {
@@ -145,39 +174,43 @@ impl<W: AsyncWrite + Unpin> Output<W> {
             }
             IoSlice::advance_slices(&mut left, written);
         }
+        self.emptied();
         Ok(())
     }
+
+    fn emptied(&mut self) {
+        self.gathered.clear();
+        self.gathered.shrink_to(KEPT);
+    }
 }
 
-fn render(head: &ReplyHead<'_>) -> Vec<u8> {
-    let mut out = String::with_capacity(256);
+fn render(head: &ReplyHead<'_>, out: &mut Vec<u8>) {
     let reason = head.status.canonical_reason().unwrap_or("Unknown");
-    let _infallible = write!(out, "HTTP/1.1 {} {reason}\r\n", head.status.as_u16());
-    let mut bytes = out.into_bytes();
-    for (name, value) in head.headers {
-        line(name, value, &mut bytes);
+    let _cannot_fail = write!(out, "HTTP/1.1 {} {reason}\r\n", head.status.as_u16());
+    out.extend_from_slice(head.fields);
+    if let Some(content_type) = head.content_type {
+        [b"Content-Type: ", content_type, b"\r\n"].into_iter().for_each(|part| out.extend_from_slice(part));
     }
-    let framing = match head.framing {
-        ReplyFraming::Length(length) => format!("Content-Length: {length}\r\n"),
-        ReplyFraming::Chunked => "Transfer-Encoding: chunked\r\n".to_owned(),
-        ReplyFraming::Bodyless | ReplyFraming::Close => String::new(),
+    let length = match head.framing {
+        ReplyFraming::Length(length) => Some(length),
+        ReplyFraming::Bodyless => head.length,
+        ReplyFraming::Chunked | ReplyFraming::Close => None,
     };
-    let upgraded = head.status == StatusCode::SWITCHING_PROTOCOLS;
-    let connection = if head.keep_alive || upgraded { "" } else { "Connection: close\r\n" };
-    bytes.extend_from_slice(format!("{framing}{connection}Dockgate-Ref: {}\r\n\r\n", head.reference).as_bytes());
-    bytes
-}
-
-fn line(name: &HeaderName, value: &HeaderValue, out: &mut Vec<u8>) {
-    for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-        out.extend_from_slice(part);
+    if let Some(length) = length {
+        let _cannot_fail = write!(out, "Content-Length: {length}\r\n");
     }
+    if head.framing == ReplyFraming::Chunked {
+        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+    }
+    if !head.keep_alive && head.status != StatusCode::SWITCHING_PROTOCOLS {
+        out.extend_from_slice(b"Connection: close\r\n");
+    }
+    [b"Dockgate-Ref: ", head.reference.as_bytes(), b"\r\n\r\n"].into_iter().for_each(|part| out.extend_from_slice(part));
 }
 
 /// The framing of a reply: by what the engine said where it said it, by chunks or the connection's end otherwise.
-pub fn framing(method: &Method, status: StatusCode, length: Option<u64>, http: Http) -> ReplyFraming {
-    let bodyless =
-        method == Method::HEAD || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED || status.is_informational();
+pub fn framing(bodyless: bool, status: StatusCode, length: Option<u64>, http: Http) -> ReplyFraming {
+    let bodyless = bodyless || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED || status.is_informational();
     match (bodyless, length, http) {
         (true, _, _) => ReplyFraming::Bodyless,
         (false, Some(length), _) => ReplyFraming::Length(length),

@@ -1,12 +1,12 @@
 //! The pipeline: bytes, head, endpoint, action, verdict, permit, upstream, reply, record. All of it on one screen.
 //! Knows nothing of how any stage does its work.
 
+use std::io;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
@@ -18,9 +18,10 @@ use crate::docker::{Action, Endpoint, Fault, FaultKind, Head, Method};
 use crate::policy::{Permit, Policy, Subject, Verdict, admits, judge};
 
 use super::door::DoorState;
+use super::engine::{Answer, Connection, Receiving};
 use super::facts;
 use super::filter::body_filter;
-use super::input::{Deadlines, Input};
+use super::input::{Deadlines, Input, Upload};
 use super::inspect::Inspection;
 use super::output::{Output, ReplyFraming, ReplyHead};
 use super::own::OwnSearch;
@@ -28,7 +29,7 @@ use super::reconcile;
 use super::refuse::{Refusal, operator_line};
 use super::relay::{Asked, relay};
 use super::tunnel::{self, Half};
-use super::upstream::{Exchange, Fill, Outgoing, Upstream, opaque_body};
+use super::upstream::{Upstream, UpstreamError};
 
 /// What an unread body may still bring before a refused connection is closed.
 const DISCARD: usize = 16 << 20;
@@ -167,22 +168,32 @@ impl Call<'_> {
     {
         let Client { input, output } = client;
         let row = permit.action().row();
-        let (fill, outgoing) = match permit.action().body {
-            Body::Opaque(framing) => opaque_body(framing).unzip(),
-            Body::None | Body::Json(_) => (None, None),
+        let framing = match permit.action().body {
+            Body::Opaque(framing) => framing,
+            Body::None | Body::Json(_) => Framing::None,
         };
+        let relayed = !matches!(framing, Framing::None | Framing::Length(0));
         let would_deny = OnceLock::new();
         let inspection = Inspection::of(permit, self.policy, &would_deny)?;
-        if self.head.expects_continue && fill.is_some() {
+        if self.head.expects_continue && relayed {
             output.go_on().await.map_err(|_| Refusal::ClientGone)?;
         }
+        let (since, mut engine) = (Instant::now(), self.begun(permit).await?);
+        let (mut reply, to) = engine.halves(framing);
+        let mut uploaded = relayed.then(Uploaded::default);
+        let upload = relayed.then_some(Upload { to, inspection });
         let asked = self.asked(permit, self.head.keep_alive);
-        let mut uploaded = fill.as_ref().map(|_| Uploaded::default());
         let done = tokio::select! {
-            done = async { relay(output, self.sent(permit, outgoing, record).await?, &asked, record).await } => done,
-            gone = client_gone(input, fill.map(|fill| (fill, inspection)), &mut uploaded, row) => gone.map(|()| (Ended::ClientGone, false)),
+            done = async {
+                let answer = self.answered(permit, &mut reply, since, record).await?;
+                relay(output, &answer, &mut reply, &asked, record).await
+            } => done,
+            gone = client_gone(input, upload, &mut uploaded, row) => gone.map(|()| (Ended::ClientGone, false)),
             () = self.gate.stopped(), if row.kind == Kind::Stream => Ok((Ended::Drained, false)),
         };
+        if done.is_ok() && uploaded.as_ref().is_none_or(Uploaded::is_whole) {
+            self.gate.upstream.keep(engine);
+        }
         if let Some(uploaded) = uploaded {
             record.uploaded(uploaded);
         }
@@ -192,14 +203,30 @@ impl Call<'_> {
         done.map(|(ended, goes_on)| (ended, goes_on && input.body_ended()))
     }
 
-    async fn sent(&self, permit: &Permit, body: Option<Outgoing>, record: &mut Record<'_>) -> Result<Exchange, Refusal> {
-        let since = Instant::now();
-        let exchange = self.gate.upstream.send(permit, body).await.map_err(|error| {
-            tracing::warn!(%error, operation = permit.action().endpoint.operation.name(), "the engine did not answer");
-            Refusal::Upstream
-        })?;
+    /// The request is on its way to the engine, but for a body that is relayed.
+    async fn begun(&self, permit: &Permit) -> Result<Connection, Refusal> {
+        self.gate.upstream.begin(permit).await.map_err(|error| self.unanswered(permit, &error))
+    }
+
+    async fn answered(
+        &self,
+        permit: &Permit,
+        reply: &mut Receiving<'_>,
+        since: Instant,
+        record: &mut Record<'_>,
+    ) -> Result<Answer, Refusal> {
+        let head_only = permit.action().method() == Method::Head;
+        let answer = reply.head(head_only).await.map_err(|error| self.unanswered(permit, &UpstreamError::Answer(error)))?;
         record.upstream(since);
-        Ok(exchange)
+        if answer.status == StatusCode::SWITCHING_PROTOCOLS && !permit.opens_tunnel() {
+            return Err(self.unanswered(permit, &UpstreamError::Answer(io::ErrorKind::InvalidData.into())));
+        }
+        Ok(answer)
+    }
+
+    fn unanswered(&self, permit: &Permit, error: &UpstreamError) -> Refusal {
+        tracing::warn!(%error, operation = permit.action().endpoint.operation.name(), "the engine did not answer");
+        Refusal::Upstream
     }
 
     /// A tunnel: what is not answered with 101 is relayed as an ordinary reply, the connection then ends.
@@ -209,17 +236,18 @@ impl Call<'_> {
         W: AsyncWrite + Unpin,
     {
         let Client { input, output } = client;
-        let exchange = self.sent(permit, None, record).await?;
-        if exchange.reply.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return relay(output, exchange, &self.asked(permit, false), record).await;
+        let (since, mut engine) = (Instant::now(), self.begun(permit).await?);
+        let (mut reply, _) = engine.halves(Framing::None);
+        let answer = self.answered(permit, &mut reply, since, record).await?;
+        if answer.status != StatusCode::SWITCHING_PROTOCOLS {
+            return relay(output, &answer, &mut reply, &self.asked(permit, false), record).await;
         }
-        let ended = tunnel::run(input, output, exchange.reply, permit.action().upgrade.as_ref(), record).await?;
+        let ended = tunnel::run(input, output, engine, &answer, permit.action().upgrade.as_ref(), record).await;
         Ok((ended, false))
     }
 
     fn asked(&self, permit: &Permit, keep_alive: bool) -> Asked {
-        let method = if self.head.method == Method::Head { hyper::Method::HEAD } else { hyper::Method::GET };
-        Asked { method, http: self.head.http, keep_alive, filter: body_filter(permit) }
+        Asked { head_only: self.head.method == Method::Head, http: self.head.http, keep_alive, filter: body_filter(permit) }
     }
 }
 
@@ -227,12 +255,12 @@ impl Call<'_> {
 /// A change goes on without its client, unless it is work that streams its progress. An error is what was found in the body.
 async fn client_gone<R: Half>(
     input: &mut Input<R>,
-    upload: Option<(Fill, Option<Inspection<'_>>)>,
+    upload: Option<Upload<'_>>,
     uploaded: &mut Option<Uploaded>,
     row: &Row,
 ) -> Result<(), Refusal> {
-    if let Some((fill, inspection)) = upload {
-        input.pump(fill, inspection, uploaded.get_or_insert_default()).await?;
+    if let Some(upload) = upload {
+        input.pump(upload, uploaded.get_or_insert_default()).await?;
     }
     input.closed().await;
     match (row.reply, row.kind) {
@@ -265,10 +293,9 @@ where
     }
     let goes_on = keep_alive && input.body_ended() && !ends_connection(&refusal);
     let body = refusal.body(record.id());
-    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
     let reference = record.id().to_owned();
     let framing = ReplyFraming::Length(body.len() as u64);
-    let head = ReplyHead { status: refusal.status(), headers: &headers, reference: &reference, framing, keep_alive: goes_on };
+    let head = ReplyHead::json(refusal.status(), &reference, framing, goes_on);
     record.status(refusal.status().as_u16());
     record.count_out(body.len() as u64);
     let told = output.whole(&head, &body).await.is_ok();

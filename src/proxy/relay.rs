@@ -1,24 +1,21 @@
 //! Relays a reply from the engine to the client, piece by piece, as it comes.
 //! Knows nothing of tunnels.
 
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
-use hyper::{Method, Response};
 use tokio::io::AsyncWrite;
 
 use crate::audit::{Ended, Record};
 use crate::docker::head::Http;
 
+use super::engine::{Answer, Receiving};
 use super::filter::{self, BodyFilter};
 use super::output::{Output, ReplyFraming, ReplyHead, framing};
 use super::refuse::Refusal;
-use super::upstream::{Exchange, Lease};
 
 /// How the client asked, as far as the reply must know.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// The request's method.
-    pub method: Method,
+    /// It asked for the head alone.
+    pub head_only: bool,
     /// The request's HTTP version.
     pub http: Http,
     /// Whether the connection may go on.
@@ -33,65 +30,79 @@ pub struct Asked {
 /// Where nothing of the reply was written yet, so that the client can still be told.
 pub async fn relay<W: AsyncWrite + Unpin>(
     output: &mut Output<W>,
-    exchange: Exchange,
+    answer: &Answer,
+    reply: &mut Receiving<'_>,
     asked: &Asked,
     record: &mut Record<'_>,
 ) -> Result<(Ended, bool), Refusal> {
-    let Exchange { reply, lease } = exchange;
-    record.status(reply.status().as_u16());
+    record.status(answer.status.as_u16());
     match asked.filter {
-        BodyFilter::Relay => Ok(pieces(output, reply, lease, asked, record).await),
-        BodyFilter::CapVersion | BodyFilter::Warn(_) => whole(output, reply, lease, asked, record).await,
+        BodyFilter::Relay => Ok(pieces(output, answer, reply, asked, record).await),
+        BodyFilter::CapVersion | BodyFilter::Warn(_) => whole(output, answer, reply, asked, record).await,
     }
 }
 
 async fn whole<W: AsyncWrite + Unpin>(
     output: &mut Output<W>,
-    reply: Response<Incoming>,
-    lease: Lease,
+    answer: &Answer,
+    reply: &mut Receiving<'_>,
     asked: &Asked,
     record: &mut Record<'_>,
 ) -> Result<(Ended, bool), Refusal> {
-    let (parts, body) = reply.into_parts();
-    let mut headers = filter::headers(&parts.headers);
-    let bytes = filter::whole(body, &asked.filter, &mut headers).await?;
-    lease.give_back();
+    let bytes = filter::whole(reply, &asked.filter).await?;
     record.reply_piece(&bytes);
-    let framing = framing(&asked.method, parts.status, Some(bytes.len() as u64), asked.http);
-    let reference = record.id().to_owned();
-    let head = ReplyHead { status: parts.status, headers: &headers, reference: &reference, framing, keep_alive: asked.keep_alive };
-    let sent = output.whole(&head, if framing == ReplyFraming::Bodyless { &[] } else { &bytes }).await;
+    let framing = framing(asked.head_only, answer.status, Some(bytes.len() as u64), asked.http);
+    let head = head(answer, record.id(), framing, asked.keep_alive);
+    let sent = output.whole(&ReplyHead { length: None, ..head }, if framing == ReplyFraming::Bodyless { &[] } else { &bytes }).await;
     Ok(if sent.is_ok() { (Ended::Complete, asked.keep_alive) } else { (Ended::ClientGone, false) })
 }
 
 async fn pieces<W: AsyncWrite + Unpin>(
     output: &mut Output<W>,
-    reply: Response<Incoming>,
-    lease: Lease,
+    answer: &Answer,
+    reply: &mut Receiving<'_>,
     asked: &Asked,
     record: &mut Record<'_>,
 ) -> (Ended, bool) {
-    let (parts, mut body) = reply.into_parts();
-    let mut headers = filter::headers(&parts.headers);
-    let framing = framing(&asked.method, parts.status, body.size_hint().exact(), asked.http);
-    if let (ReplyFraming::Bodyless, Some(length)) = (framing, parts.headers.get(hyper::header::CONTENT_LENGTH)) {
-        headers.insert(hyper::header::CONTENT_LENGTH, length.clone());
-    }
+    let framing = framing(asked.head_only, answer.status, answer.length, asked.http);
     let keep_alive = asked.keep_alive && framing != ReplyFraming::Close;
-    let reference = record.id().to_owned();
-    let head = ReplyHead { status: parts.status, headers: &headers, reference: &reference, framing, keep_alive };
-    if output.head(&head).await.is_err() {
-        return (Ended::ClientGone, false);
-    }
+    output.head(&head(answer, record.id(), framing, keep_alive));
     record.begun().await;
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return (Ended::UpstreamGone, false) };
-        let Ok(piece) = frame.into_data() else { continue }; // trailers are dropped
-        record.reply_piece(&piece);
-        if output.piece(framing, &piece).await.is_err() {
-            return (Ended::ClientGone, false);
+    match body(output, reply, framing, record).await {
+        Ok(()) => (Ended::Complete, keep_alive),
+        Err(ended) => (ended, false),
+    }
+}
+
+fn head<'a>(answer: &'a Answer, reference: &'a str, framing: ReplyFraming, keep_alive: bool) -> ReplyHead<'a> {
+    let content_type = answer.content_type.as_deref();
+    ReplyHead { status: answer.status, fields: &answer.fields, content_type, length: answer.length, reference, framing, keep_alive }
+}
+
+/// What has come goes out before more is waited for.
+async fn body<W: AsyncWrite + Unpin>(
+    output: &mut Output<W>,
+    reply: &mut Receiving<'_>,
+    framing: ReplyFraming,
+    record: &mut Record<'_>,
+) -> Result<(), Ended> {
+    loop {
+        let broken = loop {
+            match reply.here() {
+                Ok(Some(piece)) => {
+                    record.reply_piece(&piece);
+                    output.piece(framing, &piece).await.map_err(|_| Ended::ClientGone)?;
+                }
+                Ok(None) => break false,
+                Err(_) => break true,
+            }
+        };
+        if !broken && reply.ended() {
+            return output.end(framing).await.map_err(|_| Ended::ClientGone);
+        }
+        output.flush().await.map_err(|_| Ended::ClientGone)?;
+        if broken || reply.more().await.is_err() {
+            return Err(Ended::UpstreamGone);
         }
     }
-    lease.give_back();
-    if output.end(framing).await.is_ok() { (Ended::Complete, keep_alive) } else { (Ended::ClientGone, false) }
 }

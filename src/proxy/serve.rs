@@ -167,9 +167,8 @@ async fn overloaded<W: tokio::io::AsyncWrite + Unpin>(gate: &Gate, door: &DoorSt
     record.status(refusal.status().as_u16());
     let reference = record.id().to_owned();
     let body = refusal.body(&reference);
-    let headers = hyper::HeaderMap::new();
     let framing = ReplyFraming::Length(body.len() as u64);
-    let head = ReplyHead { status: refusal.status(), headers: &headers, reference: &reference, framing, keep_alive: false };
+    let head = ReplyHead::json(refusal.status(), &reference, framing, false);
     let mut output = Output::new(writer);
     let _client_gone = output.whole(&head, &body).await;
     output.shutdown().await;

@@ -2,27 +2,27 @@
 //! Knows nothing of what flows through them.
 
 use std::future::Future;
+use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use hyper::body::Incoming;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, UPGRADE};
-use hyper::{Response, StatusCode};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadHalf, WriteHalf};
+use hyper::StatusCode;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest};
 
 use crate::audit::{Ended, Record};
 use crate::docker::head::Upgrade;
 
-use super::filter;
+use super::engine::{Answer, Connection, Stream};
 use super::input::Input;
 use super::output::{Output, ReplyFraming, ReplyHead};
-use super::refuse::Refusal;
 
 /// A client's reading half that can tell a closed connection from one that is closed in one direction.
 pub trait Half: AsyncRead + Unpin {
     /// Resolves when the client has closed both directions, where that shows.
     fn gone(&self) -> impl Future<Output = ()> + Send;
+
+    /// Resolves when a read would not wait, as far as that can be known.
+    fn readable(&self) -> impl Future<Output = ()> + Send;
 }
 
 /// How often a client that has ended its side is looked at.
@@ -35,6 +35,10 @@ impl Half for tokio::net::unix::ReadHalf<'_> {
             tokio::time::sleep(LOOK).await;
         }
     }
+
+    async fn readable(&self) {
+        let _the_read_says_why_not = self.ready(Interest::READABLE).await;
+    }
 }
 
 impl Half for tokio::net::tcp::ReadHalf<'_> {
@@ -42,74 +46,69 @@ impl Half for tokio::net::tcp::ReadHalf<'_> {
     async fn gone(&self) {
         std::future::pending().await
     }
+
+    async fn readable(&self) {
+        let _the_read_says_why_not = self.ready(Interest::READABLE).await;
+    }
 }
 
 /// How long the client may keep its side open after the engine has closed both of its own.
 const LINGER: Duration = Duration::from_secs(30);
 /// One read.
-const PIECE: usize = 16 * 1024;
+const PIECE: usize = 64 * 1024;
 
 /// Answers the client and relays until both directions have ended.
-///
-/// # Errors
-/// Where the engine does not hand over its side after all.
 pub async fn run<R, W>(
     input: &mut Input<R>,
     output: &mut Output<W>,
-    reply: Response<Incoming>,
+    engine: Connection,
+    answer: &Answer,
     wanted: Option<&Upgrade>,
     record: &mut Record<'_>,
-) -> Result<Ended, Refusal>
+) -> Ended
 where
     R: Half,
     W: AsyncWrite + Unpin,
 {
-    let headers = filter::headers(reply.headers());
-    let upgraded = hyper::upgrade::on(reply).await.map_err(|error| {
-        tracing::warn!(%error, "the engine did not hand over its connection");
-        Refusal::Upstream
-    })?;
-    let reference = record.id().to_owned();
-    if answer(output, headers, wanted, &reference, record).await.is_err() {
-        return Ok(Ended::ClientGone);
+    if answered(output, answer, wanted, record).await.is_err() {
+        return Ended::ClientGone;
     }
     record.begun().await;
-    let (from_engine, to_engine) = tokio::io::split(TokioIo::new(upgraded));
+    let (stream, early) = engine.into_parts();
     let (reader, ahead) = input.parts();
     let (mut sent, mut received) = (0, 0);
-    let ended = both(Client { reader, ahead, writer: output.writer() }, from_engine, to_engine, (&mut sent, &mut received)).await;
+    let client = Client { reader, ahead, writer: output.writer() };
+    let ended = both(client, &stream, early, (&mut sent, &mut received)).await;
     record.count_in(sent);
     record.count_out(received);
-    Ok(ended)
+    ended
 }
 
 /// 101 for a client that asked for it, else the 200 that older clients expect before a raw stream.
-async fn answer<W: AsyncWrite + Unpin>(
+async fn answered<W: AsyncWrite + Unpin>(
     output: &mut Output<W>,
-    mut headers: HeaderMap,
+    answer: &Answer,
     wanted: Option<&Upgrade>,
-    reference: &str,
     record: &mut Record<'_>,
-) -> std::io::Result<()> {
-    let protocol = match wanted {
-        Some(Upgrade::Tcp) => Some("tcp"),
-        Some(Upgrade::WebSocket { .. }) => Some("websocket"),
-        Some(Upgrade::Other) | None => None,
-    };
-    headers.remove(UPGRADE);
-    let status = match protocol {
-        Some(protocol) => {
-            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-            headers.insert(UPGRADE, HeaderValue::from_static(protocol));
-            StatusCode::SWITCHING_PROTOCOLS
+) -> io::Result<()> {
+    let mut fields = answer.fields.clone();
+    let (status, content_type) = match wanted {
+        Some(Upgrade::Tcp) => {
+            fields.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: tcp\r\n");
+            (StatusCode::SWITCHING_PROTOCOLS, answer.content_type.as_deref())
         }
-        None => {
-            headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/vnd.docker.raw-stream"));
-            StatusCode::OK
+        Some(Upgrade::WebSocket { .. }) => {
+            fields.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n");
+            (StatusCode::SWITCHING_PROTOCOLS, answer.content_type.as_deref())
+        }
+        Some(Upgrade::Other) | None => {
+            (StatusCode::OK, Some(answer.content_type.as_deref().unwrap_or(b"application/vnd.docker.raw-stream")))
         }
     };
     record.status(status.as_u16());
-    output.head(&ReplyHead { status, headers: &headers, reference, framing: ReplyFraming::Close, keep_alive: true }).await
+    let framing = ReplyFraming::Close;
+    output.head(&ReplyHead { status, fields: &fields, content_type, length: None, reference: record.id(), framing, keep_alive: true });
+    output.flush().await
 }
 
 struct Client<'a, R, W> {
@@ -118,30 +117,23 @@ struct Client<'a, R, W> {
     writer: &'a mut W,
 }
 
-type Engine = TokioIo<hyper::upgrade::Upgraded>;
-
 /// Each direction ends on its own, and its end is passed on. When the engine has ended, the client gets a while to
 /// end too; when the client broke (rather than ended), nothing more can be delivered.
-async fn both<R, W>(
-    client: Client<'_, R, W>,
-    mut from_engine: ReadHalf<Engine>,
-    mut to_engine: WriteHalf<Engine>,
-    (sent, received): (&mut u64, &mut u64),
-) -> Ended
+async fn both<R, W>(client: Client<'_, R, W>, engine: &Stream, early: BytesMut, (sent, received): (&mut u64, &mut u64)) -> Ended
 where
     R: Half,
     W: AsyncWrite + Unpin,
 {
     let Client { reader, ahead, writer } = client;
     let up = async {
-        let flow = copy(reader, &mut to_engine, ahead, sent).await;
-        let _already_gone = to_engine.shutdown().await;
+        let flow = upwards(reader, engine, ahead, sent).await;
+        let _already_gone = engine.shutdown();
         (flow, reader)
     };
     let down = async {
-        let whole = copy(&mut from_engine, writer, BytesMut::new(), received).await;
+        let flow = downwards(engine, writer, early, received).await;
         let _already_gone = writer.shutdown().await;
-        whole
+        flow
     };
     tokio::pin!(up, down);
     tokio::select! {
@@ -175,21 +167,36 @@ enum Flow {
     WriteBroke,
 }
 
-async fn copy<R, W>(from: &mut R, to: &mut W, mut buffer: BytesMut, count: &mut u64) -> Flow
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
+/// A direction that waits has no buffer: thousands of tunnels are open and silent.
+async fn upwards<R: Half>(from: &mut R, to: &Stream, mut buffer: BytesMut, count: &mut u64) -> Flow {
+    loop {
+        if !buffer.is_empty() {
+            *count += buffer.len() as u64;
+            if to.write_all(&buffer).await.is_err() {
+                return Flow::WriteBroke;
+            }
+            buffer = BytesMut::new();
+        }
+        from.readable().await;
+        buffer.reserve(PIECE);
+        match from.read_buf(&mut buffer).await {
+            Ok(0) => return Flow::Ended,
+            Ok(_) => {}
+            Err(_) => return Flow::ReadBroke,
+        }
+    }
+}
+
+async fn downwards<W: AsyncWrite + Unpin>(from: &Stream, to: &mut W, mut buffer: BytesMut, count: &mut u64) -> Flow {
     loop {
         if !buffer.is_empty() {
             *count += buffer.len() as u64;
             if to.write_all(&buffer).await.is_err() || to.flush().await.is_err() {
                 return Flow::WriteBroke;
             }
-            buffer.clear();
+            buffer = BytesMut::new();
         }
-        buffer.reserve(PIECE);
-        match from.read_buf(&mut buffer).await {
+        match from.read(&mut buffer, PIECE).await {
             Ok(0) => return Flow::Ended,
             Ok(_) => {}
             Err(_) => return Flow::ReadBroke,

@@ -4,25 +4,25 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use http_body_util::Empty;
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderValue};
 use hyper::rt::{Read, Write};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::net::{TcpStream, UnixStream};
 use tower_service::Service;
 
 use crate::docker::action::Body as ActionBody;
-use crate::docker::head::{Framing, Upgrade};
+use crate::docker::head::Framing;
 use crate::policy::Permit;
+
+use super::engine::{self, Connection, Stream};
 
 /// Idle connections that are kept: one that is missing costs a request more than everything else together.
 const POOL: usize = 256;
@@ -42,16 +42,17 @@ pub enum Address {
     Tcp(String),
 }
 
-/// The engine: connects, keeps a few connections, and sends.
+/// The engine: connects, keeps connections, and sends what was permitted and what dockgate asks for itself.
 #[derive(Clone)]
 pub struct Upstream {
     address: Arc<Address>,
+    kept: Arc<Mutex<Vec<Connection>>>,
     idle: Arc<Mutex<VecDeque<Sender>>>,
 }
 
-type Sender = SendRequest<Outgoing>;
+type Sender = SendRequest<Empty<Bytes>>;
 
-/// The engine's reply, and the connection that it comes on.
+/// The engine's reply to a question of dockgate's own, and the connection that it comes on.
 pub struct Exchange {
     /// The reply.
     pub reply: Response<Incoming>,
@@ -87,69 +88,18 @@ pub enum UpstreamError {
     /// The judged value does not fit a request line.
     #[error("the request cannot be written")]
     Unwritable,
+    /// The connection ended before the request was on it, or the head of its reply was no HTTP.
+    #[error("the engine did not answer: {0}")]
+    Answer(io::Error),
     /// The connection broke or spoke no HTTP.
     #[error("the engine did not answer: {0}")]
     Broken(#[from] hyper::Error),
 }
 
-/// The body of a request upstream.
-pub enum Outgoing {
-    /// None.
-    Empty,
-    /// Whole.
-    Whole(Option<Bytes>),
-    /// Relayed as it comes from the client.
-    Relayed(mpsc::Receiver<Upload>, Option<u64>),
-}
-
-/// A step of an upload. A channel that closes without [`Upload::End`] is a body that broke off.
-#[derive(Debug)]
-pub enum Upload {
-    /// Bytes of the body.
-    Piece(Bytes),
-    /// The body ended well.
-    End,
-}
-
-/// A body that was cut off: the request is aborted, never ended early.
-#[derive(Debug, thiserror::Error)]
-#[error("the client's body broke off")]
-pub struct BrokenBody;
-
-impl Body for Outgoing {
-    type Data = Bytes;
-    type Error = BrokenBody;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenBody>>> {
-        match &mut *self {
-            Self::Empty => Poll::Ready(None),
-            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Relayed(steps, _) => steps.poll_recv(cx).map(|step| match step {
-                Some(Upload::Piece(bytes)) => Some(Ok(Frame::data(bytes))),
-                Some(Upload::End) => None,
-                None => Some(Err(BrokenBody)),
-            }),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Empty | Self::Whole(None) | Self::Relayed(_, Some(0)))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Empty | Self::Whole(None) => SizeHint::with_exact(0),
-            Self::Whole(Some(bytes)) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Relayed(_, Some(length)) => SizeHint::with_exact(*length),
-            Self::Relayed(_, None) => SizeHint::default(),
-        }
-    }
-}
-
 impl Upstream {
     /// An engine; nothing is connected yet.
     pub fn new(address: Address) -> Self {
-        Self { address: Arc::new(address), idle: Arc::default() }
+        Self { address: Arc::new(address), kept: Arc::default(), idle: Arc::default() }
     }
 
     /// Where it listens.
@@ -157,13 +107,57 @@ impl Upstream {
         &self.address
     }
 
-    /// Sends what a permit allows. `body` is what [`opaque_body`] made for it, where it has one.
+    /// Writes the request that a permit allows, but for a body that is relayed. Tunnels and relayed bodies get a connection of their
+    /// own; others a kept one where one is left.
     ///
     /// # Errors
-    /// Where no head comes back. A request that may have reached the engine is never sent twice.
-    pub async fn send(&self, permit: &Permit, body: Option<Outgoing>) -> Result<Exchange, UpstreamError> {
-        let request = write(permit, body)?;
-        if permit.opens_tunnel() { self.fresh(request).await } else { self.pooled(request).await }
+    /// Where it cannot be written. A request that may have reached the engine is never sent twice.
+    pub async fn begin(&self, permit: &Permit) -> Result<Connection, UpstreamError> {
+        let bytes = engine::request(permit).map_err(|engine::Unwritable| UpstreamError::Unwritable)?;
+        let relayed = matches!(permit.action().body, ActionBody::Opaque(framing) if framing != Framing::None);
+        if !relayed && !permit.opens_tunnel() {
+            while let Some(connection) = self.kept() {
+                if connection.write(&bytes).await.is_ok() {
+                    return Ok(connection); // one that breaks in the middle of a request has not delivered it
+                }
+            }
+        }
+        let connection = Connection::new(self.dial().await?);
+        connection.write(&bytes).await.map_err(UpstreamError::Answer)?;
+        Ok(connection)
+    }
+
+    /// Keeps the connection of a reply that was read to its end.
+    pub fn keep(&self, mut connection: Connection) {
+        if !connection.is_idle() {
+            return;
+        }
+        connection.reset();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < POOL {
+            kept.push(connection);
+        }
+    }
+
+    /// The connection that was used last: those that nobody needs any more stay behind.
+    fn kept(&self) -> Option<Connection> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        std::iter::from_fn(|| kept.pop()).find(Connection::is_quiet)
+    }
+
+    async fn dial(&self) -> Result<Stream, UpstreamError> {
+        let connecting = async {
+            match self.address.as_ref() {
+                Address::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix),
+                Address::Tcp(address) => {
+                    let stream = TcpStream::connect(address).await?;
+                    stream.set_nodelay(true)?;
+                    Ok(Stream::Tcp(stream))
+                }
+            }
+        };
+        let late = || Err(io::ErrorKind::TimedOut.into());
+        tokio::time::timeout(CONNECT, connecting).await.unwrap_or_else(|_| late()).map_err(UpstreamError::Connect)
     }
 
     /// A read-only request of dockgate's own: facts and health.
@@ -171,7 +165,7 @@ impl Upstream {
     /// # Errors
     /// As [`Upstream::send`].
     pub async fn get(&self, target: &str) -> Result<Exchange, UpstreamError> {
-        let mut request = Request::new(Outgoing::Empty);
+        let mut request = Request::new(Empty::new());
         *request.uri_mut() = target.parse().map_err(|_| UpstreamError::Unwritable)?;
         request.headers_mut().insert(header::HOST, HOST);
         request.headers_mut().insert(header::USER_AGENT, AGENT);
@@ -184,7 +178,7 @@ impl Upstream {
     }
 
     /// A kept connection where one is left: what it could not send is sent on the next one.
-    async fn pooled(&self, mut request: Request<Outgoing>) -> Result<Exchange, UpstreamError> {
+    async fn pooled(&self, mut request: Request<Empty<Bytes>>) -> Result<Exchange, UpstreamError> {
         while let Some(mut sender) = self.take() {
             if sender.ready().await.is_err() {
                 continue;
@@ -200,7 +194,7 @@ impl Upstream {
         self.fresh(request).await
     }
 
-    async fn fresh(&self, request: Request<Outgoing>) -> Result<Exchange, UpstreamError> {
+    async fn fresh(&self, request: Request<Empty<Bytes>>) -> Result<Exchange, UpstreamError> {
         let mut sender = self.connect().await?;
         let reply = sender.send_request(request).await?;
         Ok(Exchange { reply, lease: Lease { sender, pool: Arc::clone(&self.idle) } })
@@ -245,72 +239,4 @@ impl From<io::Error> for UpstreamError {
     fn from(error: io::Error) -> Self {
         Self::Connect(error)
     }
-}
-
-/// The request upstream, from the judged value and nothing else.
-fn write(permit: &Permit, body: Option<Outgoing>) -> Result<Request<Outgoing>, UpstreamError> {
-    let action = permit.action();
-    let json = action.json().map(|value| Outgoing::Whole(Some(Bytes::from(value.encode()))));
-    let is_json = json.is_some();
-    let mut request = Request::new(json.or(body).unwrap_or(Outgoing::Empty));
-    *request.method_mut() = match action.method() {
-        crate::docker::Method::Get => hyper::Method::GET,
-        crate::docker::Method::Head => hyper::Method::HEAD,
-        crate::docker::Method::Post => hyper::Method::POST,
-        crate::docker::Method::Put => hyper::Method::PUT,
-        crate::docker::Method::Delete => hyper::Method::DELETE,
-    };
-    *request.uri_mut() = action.target().parse().map_err(|_| UpstreamError::Unwritable)?;
-    let headers = request.headers_mut();
-    headers.insert(header::HOST, HOST);
-    headers.insert(header::USER_AGENT, AGENT);
-    if is_json {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    }
-    if matches!(action.body, ActionBody::Opaque(_)) {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
-    }
-    for (name, value) in [("x-registry-auth", &action.registry_auth), ("x-registry-config", &action.registry_config)] {
-        if let Some(value) = value.as_ref().and_then(|text| HeaderValue::from_str(text).ok()) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    }
-    if permit.opens_tunnel() {
-        upgrade(action.upgrade.as_ref(), headers);
-    }
-    Ok(request)
-}
-
-/// Tunnels always ask for `Upgrade: tcp`; a client that sent none gets the raw stream that it expects.
-fn upgrade(wanted: Option<&Upgrade>, headers: &mut header::HeaderMap) {
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    match wanted {
-        Some(Upgrade::WebSocket { key, protocol }) => {
-            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-            let texts = [(header::SEC_WEBSOCKET_KEY, Some(key)), (header::SEC_WEBSOCKET_PROTOCOL, protocol.as_ref())];
-            for (name, text) in texts {
-                if let Some(value) = text.and_then(|text| HeaderValue::from_str(text).ok()) {
-                    headers.insert(name, value);
-                }
-            }
-        }
-        Some(Upgrade::Tcp | Upgrade::Other) | None => {
-            headers.insert(header::UPGRADE, HeaderValue::from_static("tcp"));
-        }
-    }
-}
-
-/// The client's end of an opaque body.
-pub type Fill = mpsc::Sender<Upload>;
-
-/// The two ends of an opaque body: what the client's side fills, and what goes upstream.
-pub fn opaque_body(framing: Framing) -> Option<(Fill, Outgoing)> {
-    let length = match framing {
-        Framing::None | Framing::Length(0) => return None,
-        Framing::Length(length) => Some(length),
-        Framing::Chunked => None,
-    };
-    let (sender, receiver) = mpsc::channel(1);
-    Some((sender, Outgoing::Relayed(receiver, length)))
 }

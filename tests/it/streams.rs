@@ -110,7 +110,7 @@ async fn a_tunnel_keeps_early_bytes_on_both_sides_and_passes_half_close_both_way
     engine.write_all(UPGRADED).await.unwrap();
     read_exact(&mut engine, rest, b"stdin").await;
     let (head, rest) = read_head(&mut client).await;
-    assert!(head.starts_with("HTTP/1.1 101 ") && head.contains("upgrade: tcp\r\n") && head.contains("Dockgate-Ref: "), "{head}");
+    assert!(head.starts_with("HTTP/1.1 101 ") && head.contains("Upgrade: tcp\r\n") && head.contains("Dockgate-Ref: "), "{head}");
     read_exact(&mut client, rest, b"early").await;
 
     client.shutdown().await.unwrap();
@@ -465,7 +465,7 @@ async fn a_reply_to_head_has_no_body_even_when_it_is_a_refusal() {
     read_head(&mut engine).await;
     engine.write_all(b"HTTP/1.1 200 OK\r\nApi-Version: 1.99\r\nContent-Length: 2\r\n\r\n").await.unwrap();
     let (head, rest) = read_head(&mut client).await;
-    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("api-version: 1.56\r\n") && rest.is_empty(), "{head}");
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("Api-Version: 1.56\r\n") && rest.is_empty(), "{head}");
 }
 
 #[tokio::test]

@@ -1,0 +1,214 @@
+//! Connections that carry judged requests to the engine: one request written from its permit, one reply read.
+//! Knows nothing of clients; what dockgate asks for itself goes through hyper in `upstream`.
+
+mod head;
+mod stream;
+mod text;
+
+use std::io::{self, IoSlice};
+
+use bytes::{Bytes, BytesMut};
+
+use crate::docker::chunked::{BodyDecoder, Piece};
+use crate::docker::head::Framing;
+
+pub use head::Answer;
+pub use stream::Stream;
+pub use text::{Unwritable, request};
+
+/// The head of a reply; the engine's are under 1 KiB.
+const MAX_HEAD: usize = 64 * 1024;
+/// What the first read of a reply has room for.
+const LEAST: usize = 8 * 1024;
+/// What one read has room for when replies come faster than they are taken.
+const MOST: usize = 256 * 1024;
+/// Interim answers before the final one.
+const MAX_INTERIM: usize = 8;
+
+/// A connection, and where the reply on it stands.
+#[derive(Debug)]
+pub struct Connection {
+    stream: Stream,
+    reply: Reply,
+}
+
+/// The reply that is read from a connection.
+#[derive(Debug)]
+pub struct Reply {
+    buffer: BytesMut,
+    room: usize,
+    body: Body,
+    closes: bool,
+}
+
+/// How a reply's body is cut out of the stream.
+#[derive(Debug)]
+enum Body {
+    /// Its head has not come.
+    Unknown,
+    /// By its length or in chunks.
+    Framed(BodyDecoder),
+    /// Until the connection ends.
+    Rest { ended: bool },
+}
+
+impl Connection {
+    /// A connection that has just been made.
+    pub fn new(stream: Stream) -> Self {
+        Self { stream, reply: Reply { buffer: BytesMut::new(), room: LEAST, body: Body::Unknown, closes: false } }
+    }
+
+    /// Writes a request, or the head of one whose body follows.
+    ///
+    /// # Errors
+    /// The connection's.
+    pub async fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
+    /// The two directions, which are used side by side while a body is sent.
+    pub fn halves(&mut self, framing: Framing) -> (Receiving<'_>, Sending<'_>) {
+        let Self { stream, reply } = self;
+        (Receiving { stream, reply }, Sending { stream, chunked: framing == Framing::Chunked })
+    }
+
+    /// The stream and what was read ahead, for a tunnel.
+    pub fn into_parts(self) -> (Stream, BytesMut) {
+        (self.stream, self.reply.buffer)
+    }
+
+    /// True where the reply was read to its end, nothing came after it, and the engine did not close: another request may follow.
+    pub fn is_idle(&self) -> bool {
+        let framed = matches!(&self.reply.body, Body::Framed(decoder) if decoder.ended());
+        framed && !self.reply.closes && self.reply.buffer.is_empty() && self.stream.is_quiet()
+    }
+
+    /// True where an idle connection is as it was: the engine neither closed it nor sent what nobody asked for.
+    pub fn is_quiet(&self) -> bool {
+        self.stream.is_quiet()
+    }
+
+    /// Makes an idle connection ready for the next request.
+    pub fn reset(&mut self) {
+        self.reply.body = Body::Unknown;
+        self.reply.room = LEAST;
+    }
+}
+
+/// The direction from the engine.
+pub struct Receiving<'a> {
+    stream: &'a Stream,
+    reply: &'a mut Reply,
+}
+
+impl Receiving<'_> {
+    /// The head of the final answer. `bodyless` for the answer to HEAD.
+    ///
+    /// # Errors
+    /// A connection that ends or breaks first, a head that is too large or no HTTP/1 head, and framing that two readers may
+    /// understand differently (RFC 9112 §6.3).
+    pub async fn head(&mut self, bodyless: bool) -> io::Result<Answer> {
+        let mut interim = 0;
+        loop {
+            if let Some((answer, length)) = Answer::parse(&self.reply.buffer)? {
+                let _head_bytes = self.reply.buffer.split_to(length);
+                if answer.is_final() {
+                    self.reply.body = body(answer.framing(bodyless));
+                    self.reply.closes = answer.closes;
+                    return Ok(answer);
+                }
+                interim += 1;
+            } else if self.reply.buffer.len() > MAX_HEAD || interim > MAX_INTERIM {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "the head of the reply is too large"));
+            } else if !self.fill().await? {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    /// The next piece of the body that has come already; `None` where there is none, be it that the body has ended.
+    ///
+    /// # Errors
+    /// Broken chunks.
+    pub fn here(&mut self) -> io::Result<Option<Bytes>> {
+        let Reply { buffer, body, .. } = &mut *self.reply;
+        match body {
+            Body::Framed(decoder) => match decoder.next(buffer) {
+                Ok(Piece::Data(data)) => Ok(Some(data)),
+                Ok(Piece::End | Piece::Pending) => Ok(None),
+                Err(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "a chunk of the reply is broken")),
+            },
+            Body::Unknown | Body::Rest { .. } => Ok((!buffer.is_empty()).then(|| buffer.split().freeze())),
+        }
+    }
+
+    /// Waits for more of the body.
+    ///
+    /// # Errors
+    /// A connection that breaks, or that ends before the body does.
+    pub async fn more(&mut self) -> io::Result<()> {
+        if self.fill().await? {
+            return Ok(());
+        }
+        match &mut self.reply.body {
+            Body::Rest { ended } => *ended = true,
+            Body::Unknown | Body::Framed(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+        Ok(())
+    }
+
+    /// True where the body has been read to its end.
+    pub fn ended(&self) -> bool {
+        match &self.reply.body {
+            Body::Unknown => false,
+            Body::Framed(decoder) => decoder.ended(),
+            Body::Rest { ended } => *ended,
+        }
+    }
+
+    /// Reads once; false at the end of the stream. A reader that was filled twice has more room the next time.
+    async fn fill(&mut self) -> io::Result<bool> {
+        let Reply { buffer, room, .. } = &mut *self.reply;
+        let read = self.stream.read(buffer, *room).await?;
+        if read >= *room {
+            *room = (*room * 2).min(MOST);
+        }
+        Ok(read > 0)
+    }
+}
+
+fn body(framing: Option<Framing>) -> Body {
+    framing.map_or(Body::Rest { ended: false }, |framing| Body::Framed(BodyDecoder::new(framing)))
+}
+
+/// The direction to the engine, for a body that is relayed as it comes. A body that is dropped before [`Sending::end`] broke off:
+/// its connection must be closed.
+pub struct Sending<'a> {
+    stream: &'a Stream,
+    chunked: bool,
+}
+
+impl Sending<'_> {
+    /// Writes a piece.
+    ///
+    /// # Errors
+    /// The connection's.
+    pub async fn piece(&mut self, piece: &[u8]) -> io::Result<()> {
+        if !self.chunked {
+            return self.stream.write_all(piece).await;
+        }
+        let size = format!("{:x}\r\n", piece.len());
+        self.stream.write_gathered(&mut [IoSlice::new(size.as_bytes()), IoSlice::new(piece), IoSlice::new(b"\r\n")]).await
+    }
+
+    /// Ends the body well.
+    ///
+    /// # Errors
+    /// The connection's.
+    pub async fn end(self) -> io::Result<()> {
+        if self.chunked { self.stream.write_all(b"0\r\n\r\n").await } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests;
