@@ -2,13 +2,13 @@
 //! Knows nothing of where the values come from, nor of the members that the writer puts before them.
 
 use std::borrow::Cow;
-use std::fmt::Display;
 use std::sync::Arc;
 
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use ulid::Ulid;
 
+use super::members::Members;
 use super::moment;
 use super::words::{Ended, Stage, VerdictWord};
 use crate::docker::{ApiVersion, Value};
@@ -19,7 +19,8 @@ use crate::policy::{Policy, Subject};
 pub(super) type Text<'a> = Cow<'a, str>;
 
 /// All members but `schema`, `sequence` and `previous`. `docs/audit.schema.json` describes each.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
+#[cfg_attr(test, derive(Serialize))]
 pub(super) struct Line<'a> {
     pub id: String,
     pub stage: Stage,
@@ -27,75 +28,75 @@ pub(super) struct Line<'a> {
     pub boottime_us: u64,
     pub host: &'a str,
     pub door: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub uid: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub gid: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub pid: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub exe: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub client_container: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub tls_subject: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub address: Option<Written<std::net::SocketAddr>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub user_agent: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub operation: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub method: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub path: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub api_version: Option<Written<ApiVersion>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Vec::is_empty"))]
     pub query: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Vec::is_empty"))]
     pub names: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub image: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub registry_auth: Option<RegistryAuth>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub body: Option<BodyNote>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub resource_id: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Vec::is_empty"))]
     pub redacted: Vec<Text<'static>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Vec::is_empty"))]
     pub dropped: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Vec::is_empty"))]
     pub injected: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Vec::is_empty"))]
     pub warnings: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Vec::is_empty"))]
     pub checks: Vec<Text<'static>>,
     pub policy: &'a str,
     pub policy_digest: &'a str,
     pub mode: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub verdict: Option<VerdictWord>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub rule: Option<RuleText>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub line: Option<Written<Origin>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub status: Option<u16>,
     pub bytes_in: u64,
     pub bytes_out: u64,
     pub duration_us: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub upstream_us: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub ended: Option<Ended>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, serde(skip_serializing_if = "std::ops::Not::not"))]
     pub truncated: bool,
 }
 
@@ -150,6 +151,72 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// Writes the members as one JSON object, in their order; what is absent is left out.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let mut out = Members::begin(out);
+        self.who(&mut out);
+        self.what(&mut out);
+        self.verdict(&mut out);
+        self.outcome(&mut out);
+        out.end();
+    }
+
+    fn who(&self, out: &mut Members<'_>) {
+        out.text("id", &self.id);
+        out.text("stage", self.stage.as_str());
+        out.shown("time", &format_args!("{:.6}", self.time.0));
+        out.number("boottime_us", self.boottime_us);
+        out.text("host", self.host);
+        out.text("door", self.door);
+        out.some("uid", self.uid.map(u64::from), Members::number);
+        out.some("gid", self.gid.map(u64::from), Members::number);
+        out.some("pid", self.pid, |out, name, pid| out.value(name, &pid));
+        out.some("exe", self.exe.as_deref(), Members::text);
+        out.some("client_container", self.client_container, Members::text);
+        out.some("tls_subject", self.tls_subject.as_deref(), Members::text);
+        out.some("address", self.address.as_ref(), |out, name, address| out.shown(name, &address.0));
+        out.some("user_agent", self.user_agent.as_deref(), Members::text);
+    }
+
+    fn what(&self, out: &mut Members<'_>) {
+        out.some("operation", self.operation, Members::text);
+        out.some("method", self.method, Members::text);
+        out.some("path", self.path.as_deref(), Members::text);
+        out.some("api_version", self.api_version.as_ref(), |out, name, version| out.shown(name, &version.0));
+        out.list("query", &self.query);
+        out.list("names", &self.names);
+        out.some("image", self.image.as_deref(), Members::text);
+        out.some("registry_auth", self.registry_auth.as_ref(), Members::value);
+        out.some("body", self.body.as_ref(), Members::value);
+        out.some("resource_id", self.resource_id.as_deref(), Members::text);
+        out.list("redacted", &self.redacted);
+        out.list("dropped", &self.dropped);
+        out.list("injected", &self.injected);
+        out.list("warnings", &self.warnings);
+        out.list("checks", &self.checks);
+    }
+
+    fn verdict(&self, out: &mut Members<'_>) {
+        out.text("policy", self.policy);
+        out.text("policy_digest", self.policy_digest);
+        out.text("mode", self.mode);
+        out.some("verdict", self.verdict.map(VerdictWord::as_str), Members::text);
+        out.some("reason", self.reason, Members::text);
+        out.some("at", self.at.as_deref(), Members::text);
+        out.some("rule", self.rule.as_ref().map(RuleText::as_str), Members::text);
+        out.some("line", self.line.as_ref(), |out, name, origin| out.shown(name, &origin.0));
+    }
+
+    fn outcome(&self, out: &mut Members<'_>) {
+        out.some("status", self.status.map(u64::from), Members::number);
+        out.number("bytes_in", self.bytes_in);
+        out.number("bytes_out", self.bytes_out);
+        out.number("duration_us", self.duration_us);
+        out.some("upstream_us", self.upstream_us, Members::number);
+        out.some("ended", self.ended.map(Ended::as_str), Members::text);
+        out.some("truncated", self.truncated.then_some(&true), Members::value);
+    }
+
     /// Drops what can be long; a line has an end.
     pub(super) fn truncate(&mut self) {
         self.truncated = true;
@@ -188,6 +255,7 @@ pub(super) struct BodyNote {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Time(pub jiff::Timestamp);
 
+#[cfg(test)]
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{:.6}", self.0))
@@ -198,7 +266,8 @@ impl Serialize for Time {
 #[derive(Debug, Clone)]
 pub(super) struct Written<T>(pub T);
 
-impl<T: Display> Serialize for Written<T> {
+#[cfg(test)]
+impl<T: std::fmt::Display> Serialize for Written<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
     }
@@ -213,12 +282,19 @@ pub(super) enum RuleText {
     Own(String),
 }
 
-impl Serialize for RuleText {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match self {
+impl RuleText {
+    fn as_str(&self) -> &str {
+        match self {
             Self::Shared(rule) => &rule.text,
             Self::Own(text) => text,
-        })
+        }
+    }
+}
+
+#[cfg(test)]
+impl Serialize for RuleText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

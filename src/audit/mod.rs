@@ -10,6 +10,7 @@ mod fold;
 #[cfg(test)]
 pub(crate) mod forge;
 mod line;
+mod members;
 pub mod merkle;
 mod moment;
 mod names;

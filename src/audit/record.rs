@@ -281,10 +281,8 @@ fn redactor(trail: &Trail) -> &Redactor {
 
 fn written(line: &Line<'_>) -> String {
     let mut out = Vec::with_capacity(USUAL_LINE);
-    match serde_json::to_writer(&mut out, line) {
-        Ok(()) => String::from_utf8(out).unwrap_or_default(),
-        Err(_) => String::new(),
-    }
+    line.write(&mut out);
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// `name=value`, and the names of the keys in which something was hidden.

@@ -20,6 +20,19 @@ pub enum Stage {
     End,
 }
 
+impl Stage {
+    /// The word in the record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Intent => "intent",
+            Self::Start => "start",
+            Self::Outcome => "outcome",
+            Self::End => "end",
+        }
+    }
+}
+
 /// The verdict in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -32,6 +45,18 @@ pub enum VerdictWord {
     WouldDeny,
     /// It never became a value that can be judged.
     Refuse,
+}
+
+impl VerdictWord {
+    /// The word in the record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::WouldDeny => "would-deny",
+            Self::Refuse => "refuse",
+        }
+    }
 }
 
 /// How a call ended.
@@ -50,4 +75,18 @@ pub enum Ended {
     Drained,
     /// The task ended without an answer.
     Aborted,
+}
+
+impl Ended {
+    /// The word in the record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Refused => "refused",
+            Self::ClientGone => "client-gone",
+            Self::UpstreamGone => "upstream-gone",
+            Self::Drained => "drained",
+            Self::Aborted => "aborted",
+        }
+    }
 }

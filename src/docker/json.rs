@@ -193,6 +193,11 @@ fn before(text: &str, may_be: fn(u64) -> bool, is: fn(u8) -> bool) -> usize {
     skipped + rest.iter().position(|byte| is(*byte)).unwrap_or(rest.len())
 }
 
+/// How many bytes at the front of a text stand in JSON as they are.
+pub fn plain_prefix(text: &str) -> usize {
+    before(text, ends_run, ends)
+}
+
 /// True for a byte that ends a run of plain characters in JSON text: a quote, a backslash, and what must not stand there.
 fn ends(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..=0x1f)
@@ -450,7 +455,7 @@ impl<'a> Reader<'a> {
 
     /// Everything before the next quote, backslash or control character.
     fn run(&mut self) -> Read<&'a str> {
-        let (run, rest) = self.rest.split_at_checked(before(self.rest, ends_run, ends)).ok_or(FaultKind::BadJson)?;
+        let (run, rest) = self.rest.split_at_checked(plain_prefix(self.rest)).ok_or(FaultKind::BadJson)?;
         self.rest = rest;
         Ok(run)
     }

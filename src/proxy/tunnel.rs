@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest};
 use crate::audit::{Ended, Record};
 use crate::docker::head::Upgrade;
 
-use super::engine::{Answer, Connection, Stream};
+use super::engine::{Answer, Connection, ReadSide, WriteSide};
 use super::input::Input;
 use super::output::{Output, ReplyFraming, ReplyHead};
 
@@ -74,11 +74,12 @@ where
         return Ended::ClientGone;
     }
     record.begun().await;
-    let (stream, early) = engine.into_parts();
+    let (mut stream, early) = engine.into_parts();
+    let engine = stream.sides();
     let (reader, ahead) = input.parts();
     let (mut sent, mut received) = (0, 0);
     let client = Client { reader, ahead, writer: output.writer() };
-    let ended = both(client, &stream, early, (&mut sent, &mut received)).await;
+    let ended = both(client, engine, early, (&mut sent, &mut received)).await;
     record.count_in(sent);
     record.count_out(received);
     ended
@@ -119,19 +120,24 @@ struct Client<'a, R, W> {
 
 /// Each direction ends on its own, and its end is passed on. When the engine has ended, the client gets a while to
 /// end too; when the client broke (rather than ended), nothing more can be delivered.
-async fn both<R, W>(client: Client<'_, R, W>, engine: &Stream, early: BytesMut, (sent, received): (&mut u64, &mut u64)) -> Ended
+async fn both<R, W>(
+    client: Client<'_, R, W>,
+    (mut from_engine, mut to_engine): (ReadSide<'_>, WriteSide<'_>),
+    early: BytesMut,
+    (sent, received): (&mut u64, &mut u64),
+) -> Ended
 where
     R: Half,
     W: AsyncWrite + Unpin,
 {
     let Client { reader, ahead, writer } = client;
     let up = async {
-        let flow = upwards(reader, engine, ahead, sent).await;
-        let _already_gone = engine.shutdown();
+        let flow = upwards(reader, &mut to_engine, ahead, sent).await;
+        let _already_gone = to_engine.shutdown().await;
         (flow, reader)
     };
     let down = async {
-        let flow = downwards(engine, writer, early, received).await;
+        let flow = downwards(&mut from_engine, writer, early, received).await;
         let _already_gone = writer.shutdown().await;
         flow
     };
@@ -168,7 +174,7 @@ enum Flow {
 }
 
 /// A direction that waits has no buffer: thousands of tunnels are open and silent.
-async fn upwards<R: Half>(from: &mut R, to: &Stream, mut buffer: BytesMut, count: &mut u64) -> Flow {
+async fn upwards<R: Half>(from: &mut R, to: &mut WriteSide<'_>, mut buffer: BytesMut, count: &mut u64) -> Flow {
     loop {
         if !buffer.is_empty() {
             *count += buffer.len() as u64;
@@ -187,7 +193,7 @@ async fn upwards<R: Half>(from: &mut R, to: &Stream, mut buffer: BytesMut, count
     }
 }
 
-async fn downwards<W: AsyncWrite + Unpin>(from: &Stream, to: &mut W, mut buffer: BytesMut, count: &mut u64) -> Flow {
+async fn downwards<W: AsyncWrite + Unpin>(from: &mut ReadSide<'_>, to: &mut W, mut buffer: BytesMut, count: &mut u64) -> Flow {
     loop {
         if !buffer.is_empty() {
             *count += buffer.len() as u64;
@@ -196,7 +202,7 @@ async fn downwards<W: AsyncWrite + Unpin>(from: &Stream, to: &mut W, mut buffer:
             }
             buffer = BytesMut::new();
         }
-        match from.read(&mut buffer, PIECE).await {
+        match from.take(&mut buffer, PIECE).await {
             Ok(0) => return Flow::Ended,
             Ok(_) => {}
             Err(_) => return Flow::ReadBroke,

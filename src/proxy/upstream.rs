@@ -116,13 +116,13 @@ impl Upstream {
         let bytes = engine::request(permit).map_err(|engine::Unwritable| UpstreamError::Unwritable)?;
         let relayed = matches!(permit.action().body, ActionBody::Opaque(framing) if framing != Framing::None);
         if !relayed && !permit.opens_tunnel() {
-            while let Some(connection) = self.kept() {
+            while let Some(mut connection) = self.kept() {
                 if connection.write(&bytes).await.is_ok() {
                     return Ok(connection); // one that breaks in the middle of a request has not delivered it
                 }
             }
         }
-        let connection = Connection::new(self.dial().await?);
+        let mut connection = Connection::new(self.dial().await?);
         connection.write(&bytes).await.map_err(UpstreamError::Answer)?;
         Ok(connection)
     }

@@ -127,6 +127,24 @@ fn post(path: &str, body: &str) -> String {
 }
 
 #[test]
+fn a_line_is_written_as_serde_writes_it() {
+    let full = full();
+    let mut bare = full.clone();
+    (bare.uid, bare.pid, bare.exe, bare.path, bare.body, bare.rule, bare.line, bare.ended) =
+        (None, None, None, None, None, None, None, None);
+    bare.query.clear();
+    bare.truncated = false;
+    let mut odd = full.clone();
+    odd.exe = Some("\"\\\u{1}\u{7f}\u{2028}é".into());
+    odd.query = vec![String::new(), "a=\n".to_owned()];
+    for line in [full, bare, odd] {
+        let mut out = Vec::new();
+        line.write(&mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string(&line).unwrap());
+    }
+}
+
+#[test]
 fn the_schema_has_every_member_of_a_line_and_no_other() {
     let line = serde_json::to_value(full()).unwrap();
     let own: std::collections::BTreeSet<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();

@@ -11,21 +11,42 @@ use crate::docker::head::Framing;
 /// Header lines of one reply; the engine sends about ten.
 const MAX_FIELDS: usize = 64;
 
-/// Fields between this connection's two ends (RFC 9110 §7.6.1), and those that dockgate writes itself.
-const OWN: [&str; 12] = [
-    "connection",
-    "content-length",
-    "dockgate-ref",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "content-type",
-];
+/// What is done with a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It goes on to the client.
+    EndToEnd,
+    ApiVersion,
+    Connection,
+    ContentLength,
+    ContentType,
+    TransferEncoding,
+    /// Between this connection's two ends (RFC 9110 §7.6.1), or one that dockgate writes itself.
+    Own,
+}
+
+impl Kind {
+    /// By the length first: most fields of most replies are of none of these.
+    fn of(name: &str) -> Self {
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        let any = |others: &[&str]| others.iter().any(|other| is(other));
+        match name.len() {
+            2 if is("te") => Self::Own,
+            7 if any(&["trailer", "upgrade"]) => Self::Own,
+            10 if is("connection") => Self::Connection,
+            10 if is("keep-alive") => Self::Own,
+            11 if is("api-version") => Self::ApiVersion,
+            12 if is("content-type") => Self::ContentType,
+            12 if is("dockgate-ref") => Self::Own,
+            14 if is("content-length") => Self::ContentLength,
+            16 if is("proxy-connection") => Self::Own,
+            17 if is("transfer-encoding") => Self::TransferEncoding,
+            18 if is("proxy-authenticate") => Self::Own,
+            19 if is("proxy-authorization") => Self::Own,
+            _ => Self::EndToEnd,
+        }
+    }
+}
 
 /// A reply's head.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,37 +87,49 @@ impl Answer {
             chunked: false,
             closes: parsed.version != Some(1),
         };
-        answer.hop_by_hop(parsed.headers)?;
-        let listed: Vec<&[u8]> = named(parsed.headers, "connection").flat_map(|field| field.value.split(|b| *b == b',')).collect();
+        let mut listed: Vec<&[u8]> = Vec::new();
+        for field in parsed.headers.iter().filter(|field| field.name.eq_ignore_ascii_case("connection")) {
+            listed.extend(field.value.split(|b| *b == b',').map(<[u8]>::trim_ascii));
+        }
+        answer.closes |= listed.iter().any(|option| option.eq_ignore_ascii_case(b"close"));
         for field in &*parsed.headers {
-            let listed = listed.iter().any(|option| option.trim_ascii().eq_ignore_ascii_case(field.name.as_bytes()));
-            if !listed && !OWN.iter().any(|own| field.name.eq_ignore_ascii_case(own)) {
-                line(field.name, &capped(field), &mut answer.fields);
-            }
+            let kind = match Kind::of(field.name) {
+                Kind::EndToEnd if listed.iter().any(|option| option.eq_ignore_ascii_case(field.name.as_bytes())) => Kind::Own,
+                kind => kind,
+            };
+            answer.field(kind, field.name, field.value)?;
+        }
+        if answer.chunked && answer.length.is_some() {
+            return Err(broken("the reply has a length and chunks"));
         }
         Ok(Some((answer, length)))
     }
 
-    fn hop_by_hop(&mut self, headers: &[httparse::Header<'_>]) -> io::Result<()> {
-        for field in headers {
-            let is = |name: &str| field.name.eq_ignore_ascii_case(name);
-            if is("content-length") {
-                let length = digits(field.value).ok_or_else(|| broken("the length of the reply is no number"))?;
+    fn field(&mut self, kind: Kind, name: &str, value: &[u8]) -> io::Result<()> {
+        match kind {
+            Kind::EndToEnd => line(name, value, &mut self.fields),
+            Kind::ApiVersion => match std::str::from_utf8(value).ok().and_then(ApiVersion::capped) {
+                Some(newest) => line(name, newest.as_bytes(), &mut self.fields),
+                None => line(name, value, &mut self.fields),
+            },
+            Kind::ContentType => {
+                self.content_type.get_or_insert_with(|| value.to_vec());
+            }
+            Kind::ContentLength => {
+                let length = digits(value).ok_or_else(|| broken("the length of the reply is no number"))?;
                 if self.length.replace(length).is_some() {
                     return Err(broken("the reply has two lengths"));
                 }
-            } else if is("transfer-encoding") {
-                if self.chunked || !field.value.eq_ignore_ascii_case(b"chunked") {
+            }
+            Kind::TransferEncoding => {
+                if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
                     return Err(broken("the reply has a coding that is not `chunked`"));
                 }
                 self.chunked = true;
-            } else if is("connection") {
-                self.closes |= field.value.split(|b| *b == b',').any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"));
-            } else if is("content-type") {
-                self.content_type.get_or_insert_with(|| field.value.to_vec());
             }
+            Kind::Connection | Kind::Own => {}
         }
-        if self.chunked && self.length.is_some() { Err(broken("the reply has a length and chunks")) } else { Ok(()) }
+        Ok(())
     }
 
     /// False for an interim answer, such as `100 Continue`.
@@ -123,21 +156,10 @@ fn broken(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-fn named<'h, 'b>(headers: &'h [httparse::Header<'b>], name: &'static str) -> impl Iterator<Item = &'h httparse::Header<'b>> {
-    headers.iter().filter(move |field| field.name.eq_ignore_ascii_case(name))
-}
-
 /// Digits alone: Go and RFC 9112 know no sign, blank or list here.
 fn digits(value: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(value).ok()?;
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) { None } else { text.parse().ok() }
-}
-
-/// The version that a client negotiates with is not above the tables'.
-fn capped<'h>(field: &httparse::Header<'h>) -> std::borrow::Cow<'h, [u8]> {
-    let version = || ApiVersion::capped(std::str::from_utf8(field.value).ok()?);
-    let newest = if field.name.eq_ignore_ascii_case("api-version") { version() } else { None };
-    newest.map_or(field.value.into(), |newest| newest.into_bytes().into())
 }
 
 fn line(name: &str, value: &[u8], out: &mut Vec<u8>) {

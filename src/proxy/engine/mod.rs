@@ -8,12 +8,13 @@ mod text;
 use std::io::{self, IoSlice};
 
 use bytes::{Bytes, BytesMut};
+use tokio::io::AsyncWriteExt;
 
 use crate::docker::chunked::{BodyDecoder, Piece};
 use crate::docker::head::Framing;
 
 pub use head::Answer;
-pub use stream::Stream;
+pub use stream::{ReadSide, Stream, WriteSide};
 pub use text::{Unwritable, request};
 
 /// The head of a reply; the engine's are under 1 KiB.
@@ -62,14 +63,14 @@ impl Connection {
     ///
     /// # Errors
     /// The connection's.
-    pub async fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await
+    pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.sides().1.write_all(bytes).await
     }
 
     /// The two directions, which are used side by side while a body is sent.
     pub fn halves(&mut self, framing: Framing) -> (Receiving<'_>, Sending<'_>) {
-        let Self { stream, reply } = self;
-        (Receiving { stream, reply }, Sending { stream, chunked: framing == Framing::Chunked })
+        let (read, write) = self.stream.sides();
+        (Receiving { read, reply: &mut self.reply }, Sending { write, chunked: framing == Framing::Chunked })
     }
 
     /// The stream and what was read ahead, for a tunnel.
@@ -97,7 +98,7 @@ impl Connection {
 
 /// The direction from the engine.
 pub struct Receiving<'a> {
-    stream: &'a Stream,
+    read: ReadSide<'a>,
     reply: &'a mut Reply,
 }
 
@@ -169,7 +170,7 @@ impl Receiving<'_> {
     /// Reads once; false at the end of the stream. A reader that was filled twice has more room the next time.
     async fn fill(&mut self) -> io::Result<bool> {
         let Reply { buffer, room, .. } = &mut *self.reply;
-        let read = self.stream.read(buffer, *room).await?;
+        let read = self.read.take(buffer, *room).await?;
         if read >= *room {
             *room = (*room * 2).min(MOST);
         }
@@ -184,7 +185,7 @@ fn body(framing: Option<Framing>) -> Body {
 /// The direction to the engine, for a body that is relayed as it comes. A body that is dropped before [`Sending::end`] broke off:
 /// its connection must be closed.
 pub struct Sending<'a> {
-    stream: &'a Stream,
+    write: WriteSide<'a>,
     chunked: bool,
 }
 
@@ -195,18 +196,18 @@ impl Sending<'_> {
     /// The connection's.
     pub async fn piece(&mut self, piece: &[u8]) -> io::Result<()> {
         if !self.chunked {
-            return self.stream.write_all(piece).await;
+            return self.write.write_all(piece).await;
         }
         let size = format!("{:x}\r\n", piece.len());
-        self.stream.write_gathered(&mut [IoSlice::new(size.as_bytes()), IoSlice::new(piece), IoSlice::new(b"\r\n")]).await
+        self.write.write_gathered(&mut [IoSlice::new(size.as_bytes()), IoSlice::new(piece), IoSlice::new(b"\r\n")]).await
     }
 
     /// Ends the body well.
     ///
     /// # Errors
     /// The connection's.
-    pub async fn end(self) -> io::Result<()> {
-        if self.chunked { self.stream.write_all(b"0\r\n\r\n").await } else { Ok(()) }
+    pub async fn end(mut self) -> io::Result<()> {
+        if self.chunked { self.write.write_all(b"0\r\n\r\n").await } else { Ok(()) }
     }
 }
 

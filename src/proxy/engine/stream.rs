@@ -1,12 +1,13 @@
-//! The sockets to the engine, read and written through a shared reference, so that both directions can be used side by side.
+//! The sockets to the engine and their two sides, which are used side by side.
 //! Knows nothing of HTTP.
 
-use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::task::{Context, Poll, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::{TcpStream, UnixStream, tcp, unix};
 
 /// A connected socket.
 #[derive(Debug)]
@@ -17,77 +18,33 @@ pub enum Stream {
     Tcp(TcpStream),
 }
 
+/// The side that is read.
+pub enum ReadSide<'a> {
+    /// Of a unix socket.
+    Unix(unix::ReadHalf<'a>),
+    /// Of TCP.
+    Tcp(tcp::ReadHalf<'a>),
+}
+
+/// The side that is written.
+pub enum WriteSide<'a> {
+    /// Of a unix socket.
+    Unix(unix::WriteHalf<'a>),
+    /// Of TCP.
+    Tcp(tcp::WriteHalf<'a>),
+}
+
 impl Stream {
-    /// Reads once into a buffer that is given `room` when there is something to read; 0 at the end.
-    ///
-    /// # Errors
-    /// The socket's.
-    pub async fn read(&self, buffer: &mut BytesMut, room: usize) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_read(cx, buffer, room)).await
-    }
-
-    /// As [`Stream::read`]; nothing is allocated while there is nothing to read.
-    pub fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut BytesMut, room: usize) -> Poll<io::Result<usize>> {
-        loop {
-            let read = match self {
-                Self::Unix(socket) => {
-                    ready!(socket.poll_read_ready(cx))?;
-                    buffer.reserve(room);
-                    socket.try_read_buf(buffer)
-                }
-                Self::Tcp(socket) => {
-                    ready!(socket.poll_read_ready(cx))?;
-                    buffer.reserve(room);
-                    socket.try_read_buf(buffer)
-                }
-            };
-            match read {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done),
+    /// Both sides.
+    pub fn sides(&mut self) -> (ReadSide<'_>, WriteSide<'_>) {
+        match self {
+            Self::Unix(socket) => {
+                let (read, write) = socket.split();
+                (ReadSide::Unix(read), WriteSide::Unix(write))
             }
-        }
-    }
-
-    /// Writes all bytes.
-    ///
-    /// # Errors
-    /// The socket's.
-    pub async fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
-        self.write_gathered(&mut [IoSlice::new(bytes)]).await
-    }
-
-    /// Writes all parts, in one call where the socket takes them.
-    ///
-    /// # Errors
-    /// The socket's.
-    pub async fn write_gathered(&self, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
-        IoSlice::advance_slices(&mut parts, 0); // empty parts at the front
-        while !parts.is_empty() {
-            let written = poll_fn(|cx| self.poll_write(cx, parts)).await?;
-            if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            IoSlice::advance_slices(&mut parts, written);
-        }
-        Ok(())
-    }
-
-    /// Writes once.
-    pub fn poll_write(&self, cx: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        loop {
-            let written = match self {
-                Self::Unix(socket) => {
-                    ready!(socket.poll_write_ready(cx))?;
-                    if let [part] = parts { socket.try_write(part) } else { socket.try_write_vectored(parts) }
-                }
-                Self::Tcp(socket) => {
-                    ready!(socket.poll_write_ready(cx))?;
-                    if let [part] = parts { socket.try_write(part) } else { socket.try_write_vectored(parts) }
-                }
-            };
-            match written {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done),
+            Self::Tcp(socket) => {
+                let (read, write) = socket.split();
+                (ReadSide::Tcp(read), WriteSide::Tcp(write))
             }
         }
     }
@@ -101,15 +58,79 @@ impl Stream {
         };
         read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
+}
 
-    /// Ends the direction to the engine.
+impl ReadSide<'_> {
+    /// Reads once into a buffer that is given `room` when there is something to read; 0 at the end.
     ///
     /// # Errors
     /// The socket's.
-    pub fn shutdown(&self) -> io::Result<()> {
+    pub async fn take(&mut self, buffer: &mut BytesMut, room: usize) -> io::Result<usize> {
         match self {
-            Self::Unix(socket) => socket2::SockRef::from(socket).shutdown(std::net::Shutdown::Write),
-            Self::Tcp(socket) => socket2::SockRef::from(socket).shutdown(std::net::Shutdown::Write),
+            Self::Unix(half) => half.readable().await?,
+            Self::Tcp(half) => half.readable().await?,
         }
+        buffer.reserve(room);
+        self.read_buf(buffer).await
+    }
+}
+
+impl WriteSide<'_> {
+    /// Writes all parts, in one call where the socket takes them.
+    ///
+    /// # Errors
+    /// The socket's.
+    pub async fn write_gathered(&mut self, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+        while !parts.is_empty() {
+            let written = self.write_vectored(parts).await?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            IoSlice::advance_slices(&mut parts, written);
+        }
+        Ok(())
+    }
+}
+
+impl AsyncRead for ReadSide<'_> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Unix(half) => Pin::new(half).poll_read(cx, buffer),
+            Self::Tcp(half) => Pin::new(half).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for WriteSide<'_> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Unix(half) => Pin::new(half).poll_write(cx, bytes),
+            Self::Tcp(half) => Pin::new(half).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Unix(half) => Pin::new(half).poll_write_vectored(cx, parts),
+            Self::Tcp(half) => Pin::new(half).poll_write_vectored(cx, parts),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Unix(half) => Pin::new(half).poll_flush(cx),
+            Self::Tcp(half) => Pin::new(half).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Unix(half) => Pin::new(half).poll_shutdown(cx),
+            Self::Tcp(half) => Pin::new(half).poll_shutdown(cx),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 }

@@ -29,6 +29,7 @@ fn refuses_framing_that_two_readers_may_understand_differently() {
         "Transfer-Encoding: gzip, chunked",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: identity",
+        "Connection: Transfer-Encoding, Content-Length\r\nTransfer-Encoding: chunked\r\nContent-Length: 3",
         "X Y: 1",
         "X: a\r\n b",
         "X: \0",
@@ -83,6 +84,9 @@ async fn read(pieces: &[&[u8]], closes: bool) -> (io::Result<Vec<u8>>, bool) {
         }
     };
     let (body, _open) = tokio::join!(reading, sending);
+    if let (true, Stream::Unix(socket)) = (closes, &connection.stream) {
+        socket.readable().await.unwrap();
+    }
     (body, connection.is_idle())
 }
 
