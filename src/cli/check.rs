@@ -44,6 +44,10 @@ pub fn run(args: &Args) -> Outcome {
         say::out(format_args!("{} {found}", paint.red("not usable:")));
         return Ok(say::REFUSED);
     };
+    for (policy, path, door) in config.rebound() {
+        let held = door.map_or_else(|| "no door of this file".to_owned(), |door| format!("`{}`, policy `{}`", door.listen, door.policy));
+        say::out(format_args!("policy `{}` mounts `{path}` where clients ask for the docker socket: {held}", policy.name));
+    }
     let policies = match config.policies.len() {
         1 => "1 policy".to_owned(),
         number => format!("{number} policies"),

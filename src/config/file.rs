@@ -15,6 +15,7 @@ use super::limits;
 use super::places::canonical;
 use super::policy::{self, Draft, Drafts};
 use super::preset;
+use super::rebind;
 use super::root;
 use super::suggest::did_you_mean;
 use super::tree::{Item, Table};
@@ -48,6 +49,7 @@ fn whole(file: &Table<'_>, report: &mut Report<'_>) -> Config {
     let policies = policies(&drafts, &doors, report);
     let upstream = file.get("upstream").and_then(|item| upstream(&item, report));
     own_socket(upstream.as_ref(), &doors, report);
+    rebind::together(&drafts, &policies, upstream.as_ref(), &doors, report);
     unused(&drafts, &doors, report);
     Config {
         upstream,

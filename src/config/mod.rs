@@ -20,6 +20,7 @@ mod places;
 mod policy;
 mod preset;
 mod profiles;
+mod rebind;
 mod root;
 mod rule;
 mod sink;
@@ -32,7 +33,7 @@ mod values;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -90,6 +91,17 @@ impl Config {
     /// The policy of this name: the file's, else the preset.
     pub fn policy(&self, name: &str) -> Option<Arc<Policy>> {
         self.policies.get(name).cloned().or_else(|| preset(name))
+    }
+}
+
+impl Config {
+    /// Every policy that mounts a door where a client asks for the daemon's socket, with that path on the host and, where one
+    /// of the doors listens there, the door.
+    pub fn rebound(&self) -> impl Iterator<Item = (&Policy, &str, Option<&Door>)> {
+        self.policies.values().filter_map(|policy| {
+            let path = policy.create.rebind_socket.as_deref()?;
+            Some((policy.as_ref(), path, rebind::door_at(Path::new(path), self.doors.iter())))
+        })
     }
 }
 

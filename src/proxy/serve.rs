@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ impl Server {
         let reconciler = config.audit.reconcile.then(|| Reconciler::start(upstream.clone(), report(&trail)));
         let gate = Gate {
             reconciler: reconciler.as_ref().map(Reconciler::handle),
-            own: OwnSearch::new(protected(config, &upstream)),
+            own: OwnSearch::new(protected(config, &upstream), names(engine(&upstream))),
             upstream,
             trail,
             deadlines: Deadlines { head: limits.head_timeout, body: limits.body_timeout, idle: limits.idle_timeout },
@@ -183,16 +184,27 @@ fn protected(config: &Config, upstream: &Upstream) -> Vec<String> {
         Listen::Unix(path) => Some(path.clone()),
         Listen::Tcp(_) => None,
     });
-    let socket = match upstream.address() {
+    let rebound = config.policies.values().filter_map(|policy| policy.create.rebind_socket.as_ref().map(PathBuf::from));
+    let watched = config.watched.iter().cloned();
+    let files = doors.chain(rebound).chain(engine(upstream)).chain(config.path.clone()).chain(watched).chain(config.audit.files());
+    paths.extend(names(files));
+    paths
+}
+
+/// The engine's socket.
+fn engine(upstream: &Upstream) -> Option<PathBuf> {
+    match upstream.address() {
         Address::Unix(path) => Some(path.clone()),
         Address::Tcp(_) => None,
-    };
-    let watched = config.watched.iter().cloned();
-    let files = doors.chain(socket).chain(config.path.clone()).chain(watched).chain(config.audit.files());
-    for path in files {
+    }
+}
+
+/// Each path as it is written, and as it is without links.
+fn names(files: impl IntoIterator<Item = PathBuf>) -> Vec<String> {
+    let both = |path: PathBuf| {
         let real = std::fs::canonicalize(&path).ok();
         let plain = std::path::absolute(&path).unwrap_or(path);
-        paths.extend([Some(plain), real].into_iter().flatten().map(|path| path.to_string_lossy().into_owned()));
-    }
-    paths
+        [Some(plain), real].into_iter().flatten().map(|path| path.to_string_lossy().into_owned())
+    };
+    files.into_iter().flat_map(both).collect()
 }

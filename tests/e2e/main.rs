@@ -30,6 +30,7 @@ mod mission;
 mod modes;
 mod presets;
 mod reads;
+mod rebind;
 mod reconcile;
 mod refused;
 mod restart;

@@ -1157,3 +1157,87 @@ x.toml:3:130: error[bad-value]: there is no severity `severe`
 "##,
     );
 }
+
+#[test]
+fn doors_in_the_place_of_the_socket_that_are_wrong() {
+    golden(
+        r##"[upstream]
+url = "unix:///srv/engine.sock"
+[[door]]
+listen = "unix:///run/dockgate/a/docker.sock"
+policy = "a"
+[[door]]
+listen = "unix:///run/dockgate/b/docker.sock"
+policy = "b"
+[[door]]
+listen = "unix:///run/dockgate/c/docker.sock"
+policy = "ping"
+[policy.a]
+allow = ["ContainerCreate"]
+create = { rebind-socket = "/run/docker.sock" }
+[policy.b]
+allow = ["ContainerCreate"]
+create = { rebind-socket = "/srv/engine.sock" }
+[policy.c]
+allow = ["ContainerCreate"]
+create = { rebind-socket = "inner/docker.sock" }
+"##,
+        r##"
+x.toml:15:28: error[bad-path]: `/run/docker.sock` is the socket of an engine, which is what `rebind-socket` keeps out
+ 15 | create = { rebind-socket = "/run/docker.sock" }
+    |                            ^^^^^^^^^^^^^^^^^^
+    = help: name the socket of a door, as a path of the engine's host
+x.toml:18:12: error[bad-path]: `/srv/engine.sock` is the socket of an engine, which is what `rebind-socket` keeps out
+ 18 | create = { rebind-socket = "/srv/engine.sock" }
+    |            ^^^^^^^^^^^^^
+    = help: name the socket of a door, as a path of the engine's host
+x.toml:21:28: error[bad-path]: `inner/docker.sock` is no plain path
+ 21 | create = { rebind-socket = "inner/docker.sock" }
+    |                            ^^^^^^^^^^^^^^^^^^^
+    = help: write an absolute path without `.`, `..`, doubled or final slashes
+"##,
+    );
+}
+
+#[test]
+fn doors_in_the_place_of_the_socket_that_nobody_knows_or_that_are_too_wide() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/dockgate/ci/docker.sock"
+policy = "ci"
+[[door]]
+listen = "unix:///run/dockgate/agent/docker.sock"
+policy = "agent"
+[[door]]
+listen = "unix:///run/dockgate/all/docker.sock"
+policy = "unrestricted"
+[policy.ci]
+allow = ["ContainerCreate"]
+create = { rebind-socket = "/srv/dockgate/other/docker.sock" }
+[policy.agent]
+allow = ["ContainerCreate"]
+create = { rebind-socket = "/srv/dockgate/all/docker.sock" }
+"##,
+        r##"
+x.toml:10:10: warning[as-good-as-root]: policy `unrestricted` is as good as root on the host
+ 10 | policy = "unrestricted"
+    |          ^^^^^^^^^^^^^^
+    = help: give it only to clients that you would give the docker socket itself
+    = note: level `unrestricted` checks nothing of `ContainerCreate`, `ContainerUpdate`, `ContainerExec`, `ServiceCreate` and `ServiceUpdate`
+    = note: `PutContainerArchive` writes any file into containers, mounted folders included
+    = note: `PluginPull`, `PluginDelete`, `PluginEnable`, `PluginDisable`, `PluginUpgrade` and 3 more allowed: plugins run as root on the host
+    = note: `NodeDelete`, `NodeUpdate`, `SwarmInit`, `SwarmJoin`, `SwarmLeave` and 5 more allowed: whoever governs a swarm runs anything on all of its nodes
+x.toml:13:12: warning[no-door]: it is not clear which door listens on `/srv/dockgate/other/docker.sock`
+ 13 | create = { rebind-socket = "/srv/dockgate/other/docker.sock" }
+    |            ^^^^^^^^^^^^^
+    = help: give that door the same path, or one that ends in the same folder and name where dockgate runs in a container
+    = note: `/run/dockgate/ci/docker.sock` has the policy `ci`
+    = note: `/run/dockgate/agent/docker.sock` has the policy `agent`
+    = note: `/run/dockgate/all/docker.sock` has the policy `unrestricted`
+x.toml:16:12: warning[as-good-as-root]: policy `agent` gives containers a door whose policy `unrestricted` is as good as root on the host
+ 16 | create = { rebind-socket = "/srv/dockgate/all/docker.sock" }
+    |            ^^^^^^^^^^^^^
+    = help: let `rebind-socket` name a door with a narrower policy
+"##,
+    );
+}
