@@ -10,6 +10,7 @@ pub mod import;
 pub mod learn;
 pub mod policy;
 pub mod proxy;
+pub mod rewrite;
 
 #[cfg(test)]
 #[path = "../tests/it/support/schema.rs"]

@@ -17,6 +17,7 @@ mod load;
 mod preset;
 pub mod presets_page;
 mod reload;
+mod rewrite;
 mod say;
 mod scan;
 mod schema;
@@ -57,6 +58,7 @@ Examples:
   dockgate scan --level restricted           what already runs, held against a level
   dockgate audit verify audit.jsonl          whether a trail was changed
   dockgate import tecnativa CONTAINERS=1     another proxy's settings as a configuration file
+  dockgate rewrite compose.yml               raw mounts of the socket replaced by doors, as a diff
   dockgate demo                              a tour with an engine in memory
 
 Without a command, `dockgate` serves. Exit codes: 0 fine, 1 refused or errors found,
@@ -83,6 +85,8 @@ enum Command {
     Preset(preset::Args),
     /// Write a configuration from another proxy's settings
     Import(import::Args),
+    /// Put dockgate between a compose file's services and the docker socket that they mount
+    Rewrite(rewrite::Args),
     /// Ask a running dockgate whether it answers
     Healthcheck(healthcheck::Args),
     /// Show the gate at work in front of a small engine in memory
@@ -114,6 +118,7 @@ pub fn main() -> ExitCode {
         Command::Audit(args) => audit::run(&args),
         Command::Preset(args) => preset::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Rewrite(args) => rewrite::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -34,6 +34,7 @@ mod rebind;
 mod reconcile;
 mod refused;
 mod restart;
+mod rewrite;
 mod runs;
 mod streams;
 mod targets;

@@ -27,6 +27,7 @@ mod readers;
 mod recorded;
 mod reload;
 mod report;
+mod rewrite;
 mod secrets;
 mod streams;
 mod support;
