@@ -59,6 +59,9 @@ pub fn run(args: &Args) -> Outcome {
         return Ok(0);
     }
     usable(&rewritten)?;
+    // before the first of them is written, so that none is written alone
+    let backup = args.write.then(|| PathBuf::from(format!("{}.bak", args.file)));
+    args.config_out.iter().chain(&backup).try_for_each(|file| free(file))?;
     if let Some(file) = &args.config_out {
         create(file, &rewritten.config)?;
     }
@@ -106,6 +109,14 @@ fn usable(rewritten: &Rewritten) -> Result<(), Failure> {
 fn failed(file: &str, problem: Problem) -> Failure {
     let place = problem.line.map_or_else(|| file.to_owned(), |line| format!("{file}:{line}"));
     Failure::refused(format!("{place}: {}; nothing was changed", problem.message)).hint(problem.hint)
+}
+
+fn free(file: &Path) -> Result<(), Failure> {
+    if !file.exists() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("`{}` exists already; nothing was changed", file.display()))
+        .hint("name another file, or move this one away"))
 }
 
 /// A new file: what is there already is somebody's work.

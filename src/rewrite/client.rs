@@ -267,7 +267,7 @@ fn unclear(node: &Node, key: &str) -> Problem {
     )
 }
 
-/// Points every text of a value that names a place at the door.
+/// Points every text of a value that names a place at the door; true where one did.
 fn replaced(node: &Node, target: &str, edits: &mut Edits<'_>) -> bool {
     match &node.kind {
         Kind::Text(text) | Kind::Block(text) if text.contains(target) && !target.is_empty() => {
@@ -275,8 +275,9 @@ fn replaced(node: &Node, target: &str, edits: &mut Edits<'_>) -> bool {
             edits.replace(node.start..node.end, raw.replace(target, DOOR));
             raw.contains(target)
         }
-        Kind::List(items) => items.iter().fold(false, |told, item| replaced(item, target, edits) || told),
-        Kind::Map(entries) => entries.iter().fold(false, |told, (_, value)| replaced(value, target, edits) || told),
+        // all of them, not only the first
+        Kind::List(items) => items.iter().filter(|item| replaced(item, target, edits)).count() > 0,
+        Kind::Map(entries) => entries.iter().filter(|(_, value)| replaced(value, target, edits)).count() > 0,
         Kind::Text(_) | Kind::Block(_) | Kind::Alias(_) | Kind::Nothing => false,
     }
 }

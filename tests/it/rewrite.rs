@@ -86,10 +86,12 @@ fn nothing_is_overwritten() {
     let folder = stack("newcomer");
     fs::write(folder.path().join("dockgate.toml"), "mine").unwrap();
     let (code, _, err) = rewrite(folder.path(), &["compose.yml", "--write", "--config-out", "dockgate.toml"]);
-    assert!(code == 2 && err.contains("cannot write `dockgate.toml`"), "{err}");
+    assert!(code == 2 && err.contains("`dockgate.toml` exists already"), "{err}");
+    assert!(!folder.path().join("compose.yml.bak").exists());
     fs::write(folder.path().join("compose.yml.bak"), "mine").unwrap();
-    let (code, _, err) = rewrite(folder.path(), &["compose.yml", "--write"]);
-    assert!(code == 2 && err.contains("compose.yml.bak"), "{err}");
+    let (code, _, err) = rewrite(folder.path(), &["compose.yml", "--write", "--config-out", "new.toml"]);
+    assert!(code == 2 && err.contains("`compose.yml.bak` exists already"), "{err}");
+    assert!(!folder.path().join("new.toml").exists());
     assert_eq!(fs::read(folder.path().join("compose.yml")).unwrap(), fs::read(data("rewrite/newcomer.yml")).unwrap());
     assert_eq!(rewrite(folder.path(), &["-", "--write"]).0, 2);
     assert_eq!(rewrite(folder.path(), &["missing.yml"]).0, 2);

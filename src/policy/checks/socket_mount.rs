@@ -8,7 +8,7 @@ use super::{Act, Check};
 pub(super) const CHECK: Check = Check {
     id: "socket-mount",
     sentence: "mounting an engine's socket or a folder that holds it gives root on the host",
-    advice: "give the client a door of its own instead of the socket; `rebind-socket` of [policy.{policy}.create] mounts one in its place",
+    advice: "give the client a door of its own instead of the socket; `rebind-socket` of [policy.{policy}.create] mounts one where the socket itself is asked for",
     cis: Some("5.32"),
     baseline: Act::Deny,
     restricted: Act::Deny,
