@@ -16,6 +16,7 @@ mod inject;
 mod limits;
 mod lint;
 mod paths;
+mod pem;
 mod places;
 mod policy;
 mod preset;
@@ -24,6 +25,7 @@ mod root;
 mod rule;
 mod sink;
 mod suggest;
+mod tls;
 mod tree;
 mod url;
 mod values;
@@ -49,6 +51,7 @@ pub use limits::Limits;
 pub use preset::{Preset, preset, presets};
 pub use root::ways_to_root;
 pub use sink::SinkUrl;
+pub use tls::{DoorTls, EngineTls, TlsClients};
 pub use url::{Listen, UpstreamUrl, UrlError};
 
 /// The preset that holds where no policy is named.
@@ -59,6 +62,8 @@ pub const DEFAULT_POLICY: &str = "read-only";
 pub struct Config {
     /// The engine; `None` where it is to be found.
     pub upstream: Option<UpstreamUrl>,
+    /// What it speaks TLS with, where the file says so.
+    pub engine_tls: Option<EngineTls>,
     /// The listeners; empty where the file names none.
     pub doors: Vec<Door>,
     /// The policies of the file and the presets that its doors name.

@@ -30,5 +30,6 @@ mod report;
 mod secrets;
 mod streams;
 mod support;
+mod tls;
 mod trail;
 mod trails;
