@@ -39,7 +39,7 @@ fn of_docker(authority: &str, surroundings: &Surroundings) -> Result<EngineTls, 
     let own: Option<(&Path, &Path)> = (certificate.exists() || key.exists()).then_some((&certificate, &key));
     match EngineTls::of(&ca, own) {
         Ok((tls, warnings)) => {
-            warnings.iter().for_each(|warning| say::warn(warning));
+            warnings.iter().for_each(say::warn);
             Ok(tls)
         }
         Err(UrlError { message, hint }) => Err(Failure::usage(format!("TLS with the engine: {message}")).hint(hint)),

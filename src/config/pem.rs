@@ -21,7 +21,7 @@ use super::error::Severity;
 
 /// The largest file that is read; what follows the files for changes reads no more either.
 const MAX_FILE: u64 = 4 << 20;
-/// An end that is nearer than this is warned of.
+/// An end that is nearer than this is warned of; of what lives shortly, the last third of its time.
 const SOON: Duration = Duration::from_secs(30 * 86_400);
 /// Access bits that let others than the owner read.
 const OTHERS_READ: u32 = 0o044;
@@ -56,12 +56,13 @@ impl Pems {
 
     /// Notes a mistake; `None`, so that it can end what was asked for.
     pub(super) fn wrong<T>(&mut self, key: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Option<T> {
-        self.note(Severity::Error, key, "bad-tls-file", message.into(), hint.into());
+        let (message, hint) = (message.into(), hint.into());
+        self.notes.push(Note { level: Severity::Error, key, code: "bad-tls-file", message, hint });
         None
     }
 
-    fn note(&mut self, level: Severity, key: &'static str, code: &'static str, message: String, hint: String) {
-        self.notes.push(Note { level, key, code, message, hint });
+    fn warn(&mut self, key: &'static str, code: &'static str, message: String, hint: String) {
+        self.notes.push(Note { level: Severity::Warning, key, code, message, hint });
     }
 
     fn bytes(&mut self, key: &'static str, path: &Path) -> Option<Vec<u8>> {
@@ -107,9 +108,9 @@ impl Pems {
         };
         if begins > Timestamp::now() {
             let message = format!("the certificate of `{}` is valid from {begins} only", path.display());
-            self.note(Severity::Warning, key, "not-yet-valid", message, "wait, or set the clock".to_owned());
+            self.warn(key, "not-yet-valid", message, "wait, or set the clock".to_owned());
         }
-        self.ends("certificate", key, path, ends);
+        self.ends("certificate", key, path, (begins, ends));
         Some((chain, ends))
     }
 
@@ -119,7 +120,7 @@ impl Pems {
         let name = path.display();
         if std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & OTHERS_READ != 0) {
             let message = format!("others than its owner may read the key `{name}`");
-            self.note(Severity::Warning, key, "open-key", message, format!("`chmod 600 {name}`"));
+            self.warn(key, "open-key", message, format!("`chmod 600 {name}`"));
         }
         match PrivateKeyDer::from_pem_slice(&bytes) {
             Ok(private) => Some(private),
@@ -136,8 +137,8 @@ impl Pems {
     pub(super) fn roots(&mut self, key: &'static str, path: &Path) -> Option<RootCertStore> {
         let mut roots = RootCertStore::empty();
         for certificate in self.sections::<CertificateDer<'static>>(key, path, "certificate")? {
-            if let Some((_, ends)) = dates(&certificate) {
-                self.ends("CA", key, path, ends);
+            if let Some(dates) = dates(&certificate) {
+                self.ends("CA", key, path, dates);
             }
             if let Err(error) = roots.add(certificate) {
                 return self.wrong(key, format!("`{}` holds a certificate that cannot be used: {error}", path.display()), "make it anew");
@@ -150,9 +151,8 @@ impl Pems {
     pub(super) fn lists(&mut self, key: &'static str, path: &Path) -> Option<Vec<CertificateRevocationListDer<'static>>> {
         let lists: Vec<CertificateRevocationListDer<'static>> = self.sections(key, path, "revocation list")?;
         for list in &lists {
-            let next = CertificateList::from_der(list).ok().and_then(|list| list.tbs_cert_list.next_update);
-            match next.and_then(timestamp) {
-                Some(next) => self.ends("revocation list", key, path, next),
+            match updates(list) {
+                Some(dates) => self.ends("revocation list", key, path, dates),
                 None => {
                     return self.wrong(
                         key,
@@ -165,13 +165,13 @@ impl Pems {
         Some(lists)
     }
 
-    fn ends(&mut self, what: &str, key: &'static str, path: &Path, ends: Timestamp) {
+    fn ends(&mut self, what: &str, key: &'static str, path: &Path, (begins, ends): (Timestamp, Timestamp)) {
         let (now, name) = (Timestamp::now(), path.display());
         let hint = "renew it; the new file is taken without a restart".to_owned();
         if ends < now {
-            self.note(Severity::Warning, key, "expired", format!("the {what} of `{name}` has ended at {ends}"), hint);
-        } else if ends.duration_since(now).unsigned_abs() < SOON {
-            self.note(Severity::Warning, key, "expires-soon", format!("the {what} of `{name}` ends at {ends}"), hint);
+            self.warn(key, "expired", format!("the {what} of `{name}` has ended at {ends}"), hint);
+        } else if ends.duration_since(now).unsigned_abs() < SOON.min(ends.duration_since(begins).unsigned_abs() / 3) {
+            self.warn(key, "expires-soon", format!("the {what} of `{name}` ends at {ends}"), hint);
         }
     }
 }
@@ -191,6 +191,12 @@ fn read(path: &Path) -> Result<Vec<u8>, ErrorKind> {
 fn dates(certificate: &CertificateDer<'_>) -> Option<(Timestamp, Timestamp)> {
     let validity = Certificate::from_der(certificate).ok()?.tbs_certificate.validity;
     Some((timestamp(validity.not_before)?, timestamp(validity.not_after)?))
+}
+
+/// When a list was made and when the next one is due, where it says so.
+fn updates(list: &CertificateRevocationListDer<'_>) -> Option<(Timestamp, Timestamp)> {
+    let list = CertificateList::from_der(list).ok()?.tbs_cert_list;
+    Some((timestamp(list.this_update)?, timestamp(list.next_update?)?))
 }
 
 fn timestamp(time: Time) -> Option<Timestamp> {

@@ -12,6 +12,8 @@
 mod bed;
 mod engine;
 mod gate;
+#[path = "../it/support/pki.rs"]
+mod pki;
 mod process;
 mod raw;
 
@@ -36,3 +38,4 @@ mod restart;
 mod runs;
 mod streams;
 mod targets;
+mod tls;

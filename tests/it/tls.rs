@@ -3,6 +3,7 @@
 
 mod doors;
 mod engine;
+mod example;
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
@@ -36,14 +37,24 @@ fn put(folder: &Path, issued: &Issued) {
 
 /// What a client trusts, and what it shows.
 fn trusting(ca: &Authority, own: Option<&Issued>, versions: &[&'static SupportedProtocolVersion]) -> Arc<ClientConfig> {
+    with(&ca.pem(), own.map(|own| (own.certificate.as_str(), own.key.as_str())), versions)
+}
+
+/// The same of files: a CA, and a folder with a certificate and its key.
+fn trusting_file(ca: &Path, own: &Path, versions: &[&'static SupportedProtocolVersion]) -> Arc<ClientConfig> {
+    let text = |path: &Path| std::fs::read_to_string(path).unwrap();
+    with(&text(ca), Some((&text(&own.join("cert.pem")), &text(&own.join("key.pem")))), versions)
+}
+
+fn with(ca: &str, own: Option<(&str, &str)>, versions: &[&'static SupportedProtocolVersion]) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(ca.pem().as_bytes()).unwrap()).unwrap();
+    roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider())).with_protocol_versions(versions).unwrap();
     let builder = builder.with_root_certificates(roots);
     Arc::new(match own {
-        Some(own) => {
-            let chain = CertificateDer::pem_slice_iter(own.certificate.as_bytes()).map(Result::unwrap).collect();
-            builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap()).unwrap()
+        Some((certificate, key)) => {
+            let chain = CertificateDer::pem_slice_iter(certificate.as_bytes()).map(Result::unwrap).collect();
+            builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).unwrap()
         }
         None => builder.with_no_client_auth(),
     })
