@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::config::Severity;
 use crate::docker::{Fault, FaultKind};
 use crate::policy::{Act, Denial, Reason};
+use crate::proxy::handshake::HandshakeFault;
 
 use super::super::audit::{Call, Step, find, plain, short, shown_duration, visible};
 use super::super::say::{self, Failure, Paint};
@@ -124,6 +125,17 @@ fn reason(call: &Call, code: &str, at: &str) -> Option<Failed> {
     }
     if let Some(kind) = FaultKind::ALL.iter().copied().find(|kind| kind.code() == code) {
         return Some(failed_fault(&Fault::new(kind, at)));
+    }
+    if let Some(fault) = HandshakeFault::ALL.iter().find(|fault| fault.code() == code) {
+        let (sentence, advice) = fault.said();
+        return Some(Failed {
+            code: fault.code(),
+            act: "refuse",
+            cis: None,
+            at: at.to_owned(),
+            sentence: sentence.to_owned(),
+            advice: advice.to_owned(),
+        });
     }
     let (_, code, sentence, advice) = OTHERS.into_iter().map(|other| (other.0 == code, other.0, other.1, other.2)).find(|other| other.0)?;
     Some(Failed { code, act: "refuse", cis: None, at: at.to_owned(), sentence: sentence.to_owned(), advice: advice.to_owned() })
@@ -315,6 +327,11 @@ mod tests {
         };
         assert!(refused("duplicate-key").contains("✗ refuse duplicate-key x: "), "{}", refused("duplicate-key"));
         assert!(refused("no-upstream").contains("✗ refuse no-upstream x: the engine could not be reached\n"));
+        assert!(
+            refused("tls-expired").contains("✗ refuse tls-expired x: the client's certificate has expired\n"),
+            "{}",
+            refused("tls-expired")
+        );
         assert!(refused("of-another-version").starts_with("REFUSED (no request)\n"));
     }
 
