@@ -175,7 +175,8 @@ mod tests {
         assert_eq!(facts.subject, "CN=ci-7");
         let mut found: Vec<&str> = facts.names.iter().map(String::as_str).collect();
         let mut wanted = names.to_vec();
-        (found.sort_unstable(), wanted.sort_unstable());
+        found.sort_unstable();
+        wanted.sort_unstable();
         assert_eq!(found, wanted);
         assert_eq!(facts.spki, <[u8; 32]>::from(Sha256::digest(issued.public_key())));
     }

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::config::Severity;
 use crate::docker::{Fault, FaultKind};
 use crate::policy::{Act, Denial, Reason};
 use crate::proxy::handshake::HandshakeFault;
@@ -49,7 +48,7 @@ fn trail(audit: Option<&str>, configuration: Option<&str>) -> Result<String, Fai
         return Ok(file.to_owned());
     }
     if let Some(file) = configuration {
-        let config = load::usable(file, Severity::Error)?;
+        let config = load::to_judge(file)?;
         let nowhere = || Failure::usage(format!("`{file}` names no file for the trail")).hint("name it with --audit FILE");
         return config.audit.file.map(|path| path.display().to_string()).ok_or_else(nowhere);
     }
