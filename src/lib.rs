@@ -15,3 +15,7 @@ pub mod rewrite;
 #[cfg(test)]
 #[path = "../tests/it/support/schema.rs"]
 mod json_schema;
+
+#[cfg(test)]
+#[path = "../tests/it/support/pki.rs"]
+mod pki;

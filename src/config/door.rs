@@ -9,7 +9,7 @@ use crate::policy::Origin;
 use super::cidr::Cidr;
 use super::error::Report;
 use super::ids;
-use super::suggest::did_you_mean;
+use super::tls::{self, DoorTls};
 use super::tree::{Item, Span, Table};
 use super::url::{Listen, UrlError};
 
@@ -30,6 +30,8 @@ pub struct Door {
     pub allow_from: Vec<Cidr>,
     /// Host names that clients of a TCP door may use, beside addresses and names without dots.
     pub hosts: Vec<String>,
+    /// What it speaks TLS with; `None` for plain text.
+    pub tls: Option<DoorTls>,
     /// Where it is written.
     pub origin: Origin,
 }
@@ -45,7 +47,10 @@ impl Door {
     pub fn new(listen: &str, policy: &str, source: &str) -> Result<Self, UrlError> {
         let listen: Listen = listen.parse()?;
         if let Some(message) = exposed(&listen) {
-            return Err(UrlError { message, hint: "listen on loopback, or write a `[[door]]` with `plain-text = \"i-know\"`".to_owned() });
+            return Err(UrlError {
+                message,
+                hint: "listen on loopback, or write a `[[door]]` with a `[door.tls]`, or with `plain-text = \"i-know\"`".to_owned(),
+            });
         }
         let origin = Origin { source: Arc::from(source), line: 0 };
         Ok(Self { policy: policy.to_owned(), ..Self::plain(listen, origin) })
@@ -60,6 +65,7 @@ impl Door {
             policy: String::new(),
             allow_from: Vec::new(),
             hosts: Vec::new(),
+            tls: None,
             origin,
         }
     }
@@ -76,7 +82,7 @@ fn exposed(listen: &Listen) -> Option<String> {
 }
 
 const UNIX: &[&str] = &["mode", "owner", "group"];
-const TCP: &[&str] = &["allow-from", "hosts", "plain-text"];
+const TCP: &[&str] = &["allow-from", "hosts", "plain-text", "tls"];
 
 /// A door and the places that other checks point at.
 pub(super) struct Written {
@@ -103,6 +109,7 @@ pub(super) fn read(item: &Item<'_>, report: &mut Report<'_>) -> Option<Written> 
     door.group = table.get("group").and_then(|group| ids::group(&group, report));
     door.allow_from = table.get("allow-from").and_then(|list| ranges(&list, report)).unwrap_or_default();
     door.hosts = table.get("hosts").and_then(|list| hosts(&list, report)).unwrap_or_default();
+    door.tls = table.get("tls").filter(|_| matches!(door.listen, Listen::Tcp(_))).and_then(|tls| tls::door(&tls, report));
     let policy = policy?;
     door.policy = policy.value.to_owned();
     Some(Written { door, listen: place.span, policy: policy.span })
@@ -131,15 +138,29 @@ fn foreign(table: &Table<'_>, listen: &Listen, report: &mut Report<'_>) {
 }
 
 fn guard(table: &Table<'_>, listen: &Listen, place: &Item<'_>, report: &mut Report<'_>) {
-    let word = table.get("plain-text").and_then(|item| Some((item.text(report)?, item)));
-    let known = word.as_ref().is_some_and(|(text, _)| *text == "i-know");
-    if let Some((text, item)) = word.filter(|_| !known) {
-        let hint = did_you_mean(text, ["i-know"]).unwrap_or_else(|| "write `\"i-know\"`, or leave it out".to_owned());
-        report.error("bad-value", &item.span, format!("there is no value of `plain-text` `{}`", text.escape_debug())).hint = Some(hint);
-    } else if let Some(message) = exposed(listen).filter(|_| !known) {
-        let said = report.error("plain-text", &place.span, message);
-        said.hint = Some("listen on loopback, or add `plain-text = \"i-know\"`".to_owned());
-        said.notes.push("TLS for doors does not exist yet".to_owned());
+    let plain = table.get("plain-text");
+    let known = plain.as_ref().is_some_and(|plain| tls::acknowledged(plain, report));
+    if let Some(tls) = table.get("tls") {
+        if let Some(plain) = plain {
+            report.error("conflicting-keys", &plain.key, "`plain-text` and `[door.tls]` exclude each other").hint =
+                Some("leave one of them out".to_owned());
+        }
+        return certified(&tls, listen, report);
+    }
+    if let Some(message) = exposed(listen).filter(|_| plain.is_none() && !known) {
+        report.error("plain-text", &place.span, message).hint =
+            Some("listen on loopback, add a `[door.tls]` with a `client-ca`, or write `plain-text = \"i-know\"`".to_owned());
+    }
+}
+
+/// Beyond loopback TLS alone keeps nobody out.
+fn certified(item: &Item<'_>, listen: &Listen, report: &mut Report<'_>) {
+    let Some(table) = item.table("`[door.tls]`", report) else { return };
+    let says = ["client-ca", "any-client"].iter().any(|key| table.get(key).is_some());
+    if exposed(listen).is_some() && !says {
+        let message = format!("`{listen}` is open to the network, and asks no client who it is");
+        report.error("any-client", &item.key, message).hint =
+            Some("add `client-ca = \"/etc/dockgate/tls/ca.pem\"`, or `any-client = \"i-know\"`".to_owned());
     }
 }
 

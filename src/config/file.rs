@@ -18,9 +18,10 @@ use super::preset;
 use super::rebind;
 use super::root;
 use super::suggest::did_you_mean;
+use super::tls::{self, EngineTls};
 use super::tree::{Item, Table};
 use super::url::{Listen, UpstreamUrl, UrlError};
-use super::{Config, Loaded};
+use super::{Config, Loaded, Purpose};
 
 const KEYS: &[&str] = &["version", "protected", "upstream", "door", "policy", "audit", "limits"];
 
@@ -29,7 +30,17 @@ const MOST_SYNTAX_ERRORS: usize = 5;
 
 /// Reads a file's text. All mistakes are found at once; `source_name` is how messages call the file.
 pub fn load(source_name: &str, text: &str) -> Loaded {
+    load_for(Purpose::Serve, source_name, text)
+}
+
+/// As [`load`], for commands that judge and open no door.
+pub fn load_to_judge(source_name: &str, text: &str) -> Loaded {
+    load_for(Purpose::Judge, source_name, text)
+}
+
+fn load_for(purpose: Purpose, source_name: &str, text: &str) -> Loaded {
     let mut report = Report::new(source_name, text);
+    report.purpose = purpose;
     let (parsed, errors) = DeTable::parse_recoverable(text);
     for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
         let span = error.span().unwrap_or(0..0);
@@ -47,12 +58,13 @@ fn whole(file: &Table<'_>, report: &mut Report<'_>) -> Config {
     let drafts = drafts(file, report);
     let doors = doors(file, report);
     let policies = policies(&drafts, &doors, report);
-    let upstream = file.get("upstream").and_then(|item| upstream(&item, report));
+    let (upstream, engine_tls) = file.get("upstream").and_then(|item| upstream(&item, report)).unzip();
     own_socket(upstream.as_ref(), &doors, report);
     rebind::together(&drafts, &policies, upstream.as_ref(), &doors, report);
     unused(&drafts, &doors, report);
     Config {
         upstream,
+        engine_tls: engine_tls.flatten(),
         doors: doors.into_iter().map(|written| written.door).collect(),
         policies,
         audit: file.get("audit").and_then(|item| audit::read(&item, report)).unwrap_or_default(),
@@ -61,6 +73,7 @@ fn whole(file: &Table<'_>, report: &mut Report<'_>) -> Config {
         path: None,
         watched: report.files.clone(),
         digest: report.digest.as_ref().to_owned(),
+        purpose: report.purpose,
     }
 }
 
@@ -129,17 +142,29 @@ fn unused(drafts: &Drafts, doors: &[Written], report: &mut Report<'_>) {
     }
 }
 
-fn upstream(item: &Item<'_>, report: &mut Report<'_>) -> Option<UpstreamUrl> {
+fn upstream(item: &Item<'_>, report: &mut Report<'_>) -> Option<(UpstreamUrl, Option<EngineTls>)> {
     let table = item.table("`[upstream]`", report)?;
-    table.only(&["url"], report);
+    let known: Vec<&str> = ["url"].iter().chain(tls::ENGINE).copied().collect();
+    table.only(&known, report);
     let url = table.require("url", "add `url = \"unix:///var/run/docker.sock\"`, or leave the table out", report)?;
-    match url.text(report)?.parse() {
-        Ok(upstream) => Some(upstream),
+    let upstream = match url.text(report)?.parse() {
+        Ok(upstream) => upstream,
         Err(UrlError { message, hint }) => {
             report.error("bad-url", &url.span, message).hint = Some(hint);
+            return None;
+        }
+    };
+    let tls = match &upstream {
+        UpstreamUrl::Https(authority) => tls::upstream(&table, authority, report),
+        UpstreamUrl::Unix(_) | UpstreamUrl::Tcp(_) => {
+            for item in tls::ENGINE.iter().filter_map(|key| table.get(key)) {
+                report.error("conflicting-keys", &item.key, format!("`{}` is for engines with https:// only", item.name)).hint =
+                    Some("leave it out, or write `url = \"https://host:2376\"`".to_owned());
+            }
             None
         }
-    }
+    };
+    Some((upstream, tls))
 }
 
 fn own_socket(upstream: Option<&UpstreamUrl>, doors: &[Written], report: &mut Report<'_>) {

@@ -16,6 +16,7 @@ mod inject;
 mod limits;
 mod lint;
 mod paths;
+mod pem;
 mod places;
 mod policy;
 mod preset;
@@ -25,6 +26,7 @@ mod root;
 mod rule;
 mod sink;
 mod suggest;
+mod tls;
 mod tree;
 mod url;
 mod values;
@@ -44,22 +46,36 @@ pub use audit::{Audit, AuditSync, CheckpointsTo, OnFailure};
 pub use cidr::Cidr;
 pub use door::{DEFAULT_MODE, Door};
 pub use error::{Diagnostic, Severity};
-pub use file::load;
+pub use file::{load, load_to_judge};
 pub use header::{Header, Part};
 pub use limits::Limits;
 pub use preset::{Preset, preset, presets};
 pub use root::ways_to_root;
 pub use sink::SinkUrl;
+pub use tls::{DoorTls, EngineTls, TlsClients};
 pub use url::{Listen, UpstreamUrl, UrlError};
 
 /// The preset that holds where no policy is named.
 pub const DEFAULT_POLICY: &str = "read-only";
+
+/// What a configuration was read for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// To open its doors: every file that it names was read.
+    #[default]
+    Serve,
+    /// To judge by its policies alone: certificates and keys were not looked at, since who tests a policy need not have them.
+    /// Its doors would be without TLS, so no server takes it.
+    Judge,
+}
 
 /// Everything that a configuration file says, as valid values.
 #[derive(Debug, Default)]
 pub struct Config {
     /// The engine; `None` where it is to be found.
     pub upstream: Option<UpstreamUrl>,
+    /// What it speaks TLS with, where the file says so.
+    pub engine_tls: Option<EngineTls>,
     /// The listeners; empty where the file names none.
     pub doors: Vec<Door>,
     /// The policies of the file and the presets that its doors name.
@@ -76,6 +92,8 @@ pub struct Config {
     pub watched: Vec<PathBuf>,
     /// The digest of the text, as [`digest`] makes it; empty where there was none.
     pub digest: String,
+    /// What it was read for.
+    pub purpose: Purpose,
 }
 
 /// A configuration and everything that is to be said about it.

@@ -4,6 +4,7 @@
 pub mod door;
 mod facts;
 mod filter;
+pub mod handshake;
 mod input;
 mod inspect;
 mod output;
@@ -15,6 +16,7 @@ pub mod refuse;
 mod relay;
 pub mod reload;
 pub mod serve;
+mod tls;
 mod tunnel;
 pub mod upstream;
 

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::audit::{Ended, Record, Trail};
-use crate::config::{Config, Listen};
+use crate::config::{Config, Listen, Purpose};
 use crate::policy::Subject;
 
 use super::door::{Accepted, Bound, DoorState};
@@ -22,6 +22,7 @@ use super::pipeline::{self, Gate};
 use super::reconcile::{Reconciler, Report};
 use super::refuse::Refusal;
 use super::reload::Policies;
+use super::tls;
 use super::upstream::{Address, Upstream};
 
 /// How long the accept loop waits when descriptors have run out.
@@ -43,6 +44,9 @@ impl Server {
     /// # Errors
     /// The first door that cannot be bound, with its URL in the message.
     pub fn bind(config: &Config, upstream: Upstream, trail: Trail) -> io::Result<Self> {
+        if config.purpose == Purpose::Judge {
+            return Err(io::Error::other("this configuration was read without its certificates"));
+        }
         let (stop, stopping) = watch::channel(false);
         let limits = config.limits;
         let mut doors = Vec::new();
@@ -78,7 +82,7 @@ impl Server {
 
     /// The policies of the doors; `config` is what the doors were bound from.
     pub fn policies(&self, config: &Config) -> Policies {
-        Policies::new(config, self.doors.iter().map(|door| Arc::clone(&door.state)).collect())
+        Policies::new(config, self.doors.iter().map(|door| Arc::clone(&door.state)).collect(), self.gate.upstream.clone())
     }
 
     /// Serves until `shutdown` resolves, then lets open requests finish for the drain time and closes the rest.
@@ -150,6 +154,13 @@ async fn connection(gate: Arc<Gate>, door: Arc<DoorState>, accepted: Accepted, p
             }
         }
         Accepted::Tcp(mut stream, subject) => {
+            if let Some(tls) = door.tls() {
+                return match place {
+                    Ok(_place) => tls::serve(&gate, &door, subject, stream, Arc::clone(&tls.server)).await,
+                    // a handshake would cost what there is too little of
+                    Err(_) => overloaded(&gate, &door, &subject, tokio::io::sink()).await,
+                };
+            }
             let (reader, writer) = stream.split();
             match place {
                 Ok(_place) => pipeline::serve(&gate, &door, &subject, reader, writer).await,
@@ -195,7 +206,7 @@ fn protected(config: &Config, upstream: &Upstream) -> Vec<String> {
 fn engine(upstream: &Upstream) -> Option<PathBuf> {
     match upstream.address() {
         Address::Unix(path) => Some(path.clone()),
-        Address::Tcp(_) => None,
+        Address::Tcp(_) | Address::Tls(_) => None,
     }
 }
 

@@ -12,6 +12,8 @@
 mod bed;
 mod engine;
 mod gate;
+#[path = "../it/support/pki.rs"]
+mod pki;
 mod process;
 mod raw;
 
@@ -38,3 +40,4 @@ mod rewrite;
 mod runs;
 mod streams;
 mod targets;
+mod tls;

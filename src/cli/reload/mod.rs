@@ -145,6 +145,7 @@ impl Reloader {
             "cause": cause.as_str(),
             "policies": few(changes.policies.iter().map(String::as_str)),
             "doors": few(doors.clone()),
+            "tls": few(changes.tls.iter().map(String::as_str)),
             "needs-restart": few(changes.restart.iter().map(String::as_str)),
             "old-digest": old,
             "digest": self.digest,
@@ -155,6 +156,9 @@ impl Reloader {
             _ => changes.policies.iter().map(|name| format!("`{name}` has changed")).chain(doors).collect::<Vec<_>>().join("; "),
         };
         tracing::info!(cause = cause.as_str(), "`{file}` was loaded again: {said}");
+        for what in &changes.tls {
+            tracing::info!("TLS of `{what}` uses what its files hold now");
+        }
         for what in &changes.restart {
             tracing::warn!("needs a restart: {what}");
         }
