@@ -238,11 +238,13 @@ fn chosen(config: &Config, server: &Server) {
     for (door, bound) in config.doors.iter().zip(server.doors()) {
         let url = bound.local_address().map_or_else(|| door.listen.to_string(), |address| format!("tcp://{address}"));
         let origin = if door.origin.line == 0 { String::new() } else { format!(" ({})", door.origin) };
-        line("door", &format!("{url}, policy `{}`{origin}", door.policy));
+        line("door", &format!("{url}, {}{origin}", whose(door)));
         first.get_or_insert(url);
-        let ways = config.policy(&door.policy).map(|policy| config::ways_to_root(&policy)).unwrap_or_default();
-        if door.origin.line == 0 && !ways.is_empty() {
-            say::warn(format_args!("policy `{}` is as good as root on the host: {}", door.policy, ways.join("; ")));
+        for policy in door.policies().filter(|_| door.origin.line == 0).filter_map(|name| config.policy(name)) {
+            let ways = config::ways_to_root(&policy);
+            if !ways.is_empty() {
+                say::warn(format_args!("policy `{}` is as good as root on the host: {}", policy.name, ways.join("; ")));
+            }
         }
     }
     let trail = config.audit.file.as_ref().map_or_else(|| "standard output".to_owned(), |file| file.display().to_string());
@@ -252,6 +254,16 @@ fn chosen(config: &Config, server: &Server) {
     }
     if let Some(url) = first {
         line("use it", &Paint::stderr().bold(&format!("export DOCKER_HOST={url}")));
+    }
+}
+
+/// The policy of a door, and those of its clients.
+fn whose(door: &Door) -> String {
+    let own = door.policy.as_ref().map_or_else(|| "known clients only".to_owned(), |name| format!("policy `{name}`"));
+    match door.clients.len() {
+        0 => own,
+        1 => format!("{own}, 1 client entry"),
+        several => format!("{own}, {several} client entries"),
     }
 }
 
