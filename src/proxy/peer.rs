@@ -61,17 +61,13 @@ fn peer(stream: &UnixStream) -> Option<Peer> {
 fn seen(mut subject: Subject, pid: i32, process: &Process, look: Look) -> Caller {
     let (exe, cgroups) = (exe(pid), cgroups(pid));
     let groups = if look == Look::Entries { groups(pid) } else { Vec::new() };
-    let (records, entries) = match process {
-        Process::Held(fd) => (lives(fd), lives(fd)),
-        Process::Loose => (true, false),
-        Process::Gone => (false, false),
-    };
-    if records {
+    let surely = matches!(process, Process::Held(fd) if lives(fd));
+    if surely || matches!(process, Process::Loose) {
         subject.exe = exe;
         subject.container = cgroups.ids().next().map(str::to_owned);
     }
-    if !entries {
-        return subject.into();
+    if !surely {
+        return subject.into(); // records may show what is likely, entries never match it
     }
     subject.groups = groups;
     Caller::new(subject, cgroups)
