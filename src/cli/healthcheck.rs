@@ -118,6 +118,7 @@ fn judged(answer: &str) -> Result<&'static str, String> {
     match status {
         "200" => Ok("answers"),
         "403" if ours => Ok("answers; its policy denies pings"),
+        "429" if ours => Ok("answers; there are too many requests just now"),
         "" => Err("did not answer with HTTP".to_owned()),
         other => Err(format!("answers with {other}")),
     }

@@ -258,3 +258,54 @@ fn hex(text: &str) -> Option<Vec<u8>> {
     let plain = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
     if plain { (0..64).step_by(2).map(byte).collect() } else { None }
 }
+
+#[cfg(test)]
+mod tests {
+    use toml::de::DeTable;
+
+    use super::*;
+
+    /// The entries of a door that asks for certificates, and the codes of what is said.
+    fn tls(text: &str) -> (Vec<Mark>, Vec<&'static str>) {
+        let text = format!("[[client]]\npolicy = \"ping\"\n{text}\n");
+        let mut report = Report::new("x.toml", &text);
+        let parsed = DeTable::parse(&text).unwrap();
+        let item = Table::root(&parsed).get("client").unwrap();
+        let clients = read(&item, &"tcp://127.0.0.1:2376".parse().unwrap(), Certificates::Asked, &mut report);
+        (clients.into_iter().flat_map(|written| written.client.marks).collect(), report.finish().iter().map(|said| said.code).collect())
+    }
+
+    #[test]
+    fn names_of_certificates_are_whole_or_have_one_star_before_them() {
+        let name = |text: &str| tls(&format!("tls-name = {text}"));
+        let exact = |name: &str| TlsName::Exact(name.to_owned());
+        assert_eq!(name("\"Traefik.Internal\""), (vec![Mark::TlsName(vec![exact("traefik.internal")])], vec![]));
+        assert_eq!(name("\"spiffe://acme/ci\""), (vec![Mark::TlsName(vec![exact("spiffe://acme/ci")])], vec![]));
+        let both = vec![exact("a"), TlsName::Below(".b.internal".to_owned())];
+        assert_eq!(name("[\"a\", \"*.b.internal\"]"), (vec![Mark::TlsName(both)], vec![]));
+        for wrong in ["\"\"", "\"*\"", "\"*.\"", "\"*internal\"", "\"a.*.internal\"", "\"a b\"", "[]", "7"] {
+            let (marks, codes) = name(wrong);
+            assert!(marks.is_empty() && codes.len() == 1, "{wrong}: {marks:?} {codes:?}");
+        }
+    }
+
+    #[test]
+    fn pins_are_digests_in_hexadecimal_or_base64() {
+        let (hex, base64) = ("0f".repeat(32), STANDARD.encode([15; 32]));
+        for text in [hex.clone(), hex.to_uppercase(), base64.clone()] {
+            assert_eq!(tls(&format!("tls-pin = \"sha256:{text}\"")), (vec![Mark::TlsPin(vec![[15; 32]])], vec![]), "{text}");
+        }
+        for wrong in
+            [hex.as_str(), "sha256:", "sha256:0f", &format!("sha1:{hex}"), &format!("sha256:{hex}0f"), &format!("sha256:{}", &base64[4..])]
+        {
+            let (marks, codes) = tls(&format!("tls-pin = \"{wrong}\""));
+            assert!(marks.is_empty() && codes == ["bad-value"], "{wrong}: {marks:?} {codes:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_beside_a_certificate_is_not_warned_of() {
+        assert_eq!(tls("from = \"10.0.0.0/8\"\ntls-name = \"a\"").1, [""; 0]);
+        assert_eq!(tls("from = \"10.0.0.0/8\"").1, ["advisory"]);
+    }
+}

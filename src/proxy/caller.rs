@@ -70,7 +70,7 @@ impl Caller {
         match self.container.get() {
             Some(Some(container)) => Home::In(container),
             Some(None) => Home::Unknown,
-            None if self.groups.ids().next().is_none() => Home::Unknown,
+            None if self.groups.is_empty() => Home::Unknown,
             None => Home::Unasked,
         }
     }

@@ -16,6 +16,11 @@ impl Groups {
         Self { lines: text.lines().filter(|line| ids(line).next().is_some()).map(str::to_owned).collect() }
     }
 
+    /// True where no path names a container.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
     /// The ids, the innermost first, each once: `/docker/ID`, `/system.slice/docker-ID.scope`, `/…/libpod-ID.scope/container`.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         let mut found: Vec<&str> = Vec::new();

@@ -191,4 +191,34 @@ mod tests {
         assert!(started + slack >= before && started <= since_boot() + slack, "{before:?} {started:?}");
         let _pid = ended(child);
     }
+
+    const CONNECT: &str = "DOCKGATE_TEST_CONNECT";
+
+    /// What the next test starts as a process of its own.
+    #[test]
+    fn connects_and_ends_where_it_is_told_to() {
+        if let Some(path) = std::env::var_os(CONNECT) {
+            std::os::unix::net::UnixStream::connect(path).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn of_a_client_that_ended_before_it_was_looked_at_only_the_ids_are_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("door.sock");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let client = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "proxy::peer::tests::connects_and_ends_where_it_is_told_to"])
+            .env(CONNECT, &path)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid = i32::try_from(client.id()).unwrap();
+        let ended = client.wait_with_output().unwrap();
+        assert!(ended.status.success());
+        let (stream, _) = listener.accept().await.unwrap();
+        let subject = caller("unix:///door", &stream, Look::Entries).subject;
+        assert_eq!(subject.peer.map(|peer| peer.pid), Some(Some(pid)));
+        assert_eq!((subject.exe, subject.container, subject.groups), (None, None, Vec::new()));
+    }
 }

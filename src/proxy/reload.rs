@@ -227,6 +227,58 @@ mod tests {
         assert!(changes.policies.is_empty() && Arc::ptr_eq(&before, policies.open[0].access().policy()));
     }
 
+    const CLIENT: &str = "[[door.client]]\nuid = 7\npolicy = \"b\"\n";
+
+    /// The configuration with these clients on the first door.
+    fn with_clients(clients: &str, policies: &str) -> String {
+        format!("{}{policies}", DOORS.replace("policy = \"a\"\n", &format!("policy = \"a\"\n{clients}")))
+    }
+
+    #[test]
+    fn clients_that_come_go_or_differ_change_their_door_alone() {
+        let rules = format!("{A}{B}");
+        let policies = started(&format!("{DOORS}{rules}"));
+        let changed = Changes { clients: vec!["unix:///run/a/a.sock".to_owned()], ..Changes::default() };
+        let other = CLIENT.replace('7', "8");
+        let twice = format!("{CLIENT}{other}");
+        let turned = format!("{other}{CLIENT}");
+        for clients in [CLIENT, &other, &twice, &turned, &CLIENT.replace("\"b\"", "\"ping\""), ""] {
+            let text = with_clients(clients, &rules);
+            assert_eq!(policies.swap(&config(&text)).unwrap(), changed, "{clients}");
+            assert!(policies.swap(&config(&format!("\n\n{text}"))).unwrap().is_empty(), "at another place: {clients}");
+        }
+    }
+
+    #[test]
+    fn the_policy_of_a_client_is_swapped_with_the_others() {
+        let text = with_clients(CLIENT, &format!("{A}{B}")).replace("policy = \"b\"\n[policy", "policy = \"a\"\n[policy");
+        let policies = started(&text);
+        let changes = policies.swap(&config(&text.replace("library/*", "library/**"))).unwrap();
+        assert_eq!(changes, Changes { policies: vec!["b".to_owned()], ..Changes::default() });
+        // a door that left the file follows what the file says of its clients' policies
+        let one = format!("[[door]]\nlisten = \"tcp://127.0.0.1:2375\"\npolicy = \"a\"\n{A}{}", B.replace("read-only", "ping"));
+        let changes = policies.swap(&config(&one)).unwrap();
+        assert_eq!((changes.policies, changes.restart.len()), (vec!["b".to_owned()], 1));
+    }
+
+    #[test]
+    fn a_client_without_a_policy_leaves_all_doors_as_they_are() {
+        let text = with_clients(CLIENT, &format!("{A}{B}"));
+        let policies = started(&format!("{DOORS}{A}{B}"));
+        let mut changed = config(&text.replace("\"b\"\n[[door]]", "\"c\"\n[[door]]").replace("[policy.a]", "[policy.c]\n[policy.a]"));
+        changed.policies.remove("c");
+        let missing = NoPolicy { door: "unix:///run/a/a.sock".to_owned(), policy: "c".to_owned() };
+        assert_eq!(policies.swap(&changed), Err(missing));
+        assert!(!policies.open[0].access().has_entries());
+    }
+
+    #[test]
+    fn other_limits_of_a_door_need_a_restart() {
+        let policies = started(&format!("{DOORS}{A}{B}"));
+        let text = with_clients("[door.limits]\nchanges = 1\n", &format!("{A}{B}"));
+        assert_eq!(policies.swap(&config(&text)).unwrap().restart, ["door `unix:///run/a/a.sock` has another limits"]);
+    }
+
     #[test]
     fn one_door_without_a_policy_leaves_all_doors_as_they_are() {
         let policies = started(&format!("{DOORS}{A}{B}"));

@@ -36,3 +36,4 @@ mod restart;
 mod runs;
 mod streams;
 mod targets;
+mod who;

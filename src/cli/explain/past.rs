@@ -198,7 +198,8 @@ fn who(call: &Call, id: &str) -> Vec<(&'static str, String)> {
 
 /// What was asked, and by which rule it was decided.
 fn what(call: &Call) -> Vec<(&'static str, String)> {
-    let policy = call.text(&["policy"]).map(|policy| format!("`{policy}`, mode {}", call.text(&["mode"]).unwrap_or("?")));
+    let entry = call.text(&["client"]).map(|entry| format!(", by the client entry at {entry}")).unwrap_or_default();
+    let policy = call.text(&["policy"]).map(|policy| format!("`{policy}`, mode {}{entry}", call.text(&["mode"]).unwrap_or("?")));
     let operation = call.known_operation().map(|operation| format!("{}: {}", operation.name(), operation.row().risk));
     let operation = operation.or_else(|| call.operation().map(str::to_owned));
     let place = call.text(&["line"]).map(|line| format!(" ({line})")).unwrap_or_default();
