@@ -138,7 +138,7 @@ pub(super) fn read(item: &Item<'_>, report: &mut Report<'_>) -> Option<Written> 
 /// # Errors
 /// Where it must be there or is none, which was reported.
 fn own_policy<'t>(table: &Table<'t>, report: &mut Report<'_>) -> Result<Option<Text<'t>>, ()> {
-    let item = if table.get("client").is_some() {
+    let item = if table.get("client").is_some_and(|clients| !clients.each().is_empty()) {
         let Some(item) = table.get("policy") else { return Ok(None) };
         Some(item)
     } else {

@@ -197,10 +197,13 @@ impl ContainerMark {
 
 impl TlsName {
     fn fits(&self, name: &str) -> bool {
-        let name = name.to_ascii_lowercase();
         match self {
-            Self::Exact(own) => *own == name,
-            Self::Below(end) => name.strip_suffix(end.as_str()).is_some_and(|label| !label.is_empty() && !label.contains(['.', '*'])),
+            Self::Exact(own) => own.eq_ignore_ascii_case(name),
+            Self::Below(end) => {
+                let parts = name.len().checked_sub(end.len()).and_then(|at| name.split_at_checked(at));
+                let one = |label: &str| !label.is_empty() && !label.contains(['.', '*']);
+                parts.is_some_and(|(label, rest)| rest.eq_ignore_ascii_case(end) && one(label))
+            }
         }
     }
 
@@ -341,6 +344,9 @@ mod tests {
             (below(".internal"), ".internal", false),
             (below(".internal"), "*.internal", false),
             (below(".internal"), "internal", false),
+            (below(".internal"), "Traefik.INTERNAL", true),
+            (below(".internal"), "ü.internal", true),
+            (below(".internal"), "a.ünternal", false),
         ] {
             assert_eq!(fits(mark.clone(), &certificate(&["other", name]), Home::Unknown), expected, "{mark:?} {name}");
         }

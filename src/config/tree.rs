@@ -143,9 +143,10 @@ impl<'t> Item<'t> {
     /// The elements of a list; of any other value itself.
     pub(super) fn each(&self) -> Vec<Self> {
         let same = |value: &'t DeValue<'t>, span: Span, key: Span| Self { name: self.name.clone(), key, span, value };
-        match self.value {
-            DeValue::Array(list) => list.iter().map(|value| same(value.get_ref(), value.span(), value.span())).collect(),
-            other => vec![same(other, self.span.clone(), self.key.clone())],
+        if let DeValue::Array(list) = self.value {
+            list.iter().map(|value| same(value.get_ref(), value.span(), value.span())).collect()
+        } else {
+            vec![same(self.value, self.span.clone(), self.key.clone())]
         }
     }
 

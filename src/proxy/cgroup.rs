@@ -78,7 +78,7 @@ mod tests {
             format!("0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{id}.scope/container\n"),
             format!("0::/machine.slice/libpod-{id}.scope/container/system.slice/x.service\n"),
         ] {
-            assert_eq!(found(&groups), [id.clone()], "{groups}");
+            assert_eq!(found(&groups), std::slice::from_ref(&id), "{groups}");
         }
         assert!(found("0::/user.slice/user-1000.slice/session-2.scope\n").is_empty());
     }
@@ -113,6 +113,8 @@ mod tests {
             let claimed = Groups::parse(&format!("0::{path}/docker-{id}.scope\n"));
             assert!(claimed.ids().next().is_some() && !claimed.within(&id, &own), "{path}");
         }
+        let seen_from_a_container = Groups::parse(&format!("0::/../docker-{id}.scope\n"));
+        assert!(seen_from_a_container.within(&id, &seen_from_a_container));
         let longer = Groups::parse(&format!("0::/system.slice/docker-{id}.scope.x\n"));
         assert!(!longer.within(&id, &own));
         assert!(!own.within(&id, &Groups::default()), "a container without a process of its own holds nobody");

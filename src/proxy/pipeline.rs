@@ -120,9 +120,9 @@ impl<'a> Call<'a> {
     {
         let Self { gate, door, access, caller, head } = *self;
         door.admits(&caller.subject, head)?;
+        door.bounds.request()?;
         let standing = caller.standing(access, &gate.upstream).await?;
         let policy = record.standing(standing.policy, standing.client, caller.container());
-        door.bounds.request()?;
         let endpoint = Endpoint::find(head)?;
         record.endpoint(&endpoint);
         admits(policy, &endpoint)?;

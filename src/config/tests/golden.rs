@@ -1382,3 +1382,19 @@ x.toml:4:10: warning[wide-default]: clients of whom nothing is known have this p
 "##,
     );
 }
+
+#[test]
+fn a_door_with_an_empty_list_of_clients_and_no_policy() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/a/d.sock"
+client = []
+"##,
+        r##"
+x.toml:2:1: error[missing-key]: `[[door]]` has no `policy`
+ 2 | [[door]]
+   | ^^^^^^^^
+   = help: add `policy = "read-only"`: a door without a policy would be open to anything
+"##,
+    );
+}
