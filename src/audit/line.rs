@@ -73,6 +73,8 @@ pub(super) struct Line<'a> {
     pub warnings: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Text<'static>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<Written<Origin>>,
     pub policy: &'a str,
     pub policy_digest: &'a str,
     pub mode: &'static str,
@@ -132,6 +134,7 @@ impl<'a> Line<'a> {
             injected: Vec::new(),
             warnings: Vec::new(),
             checks: Vec::new(),
+            client: None,
             policy: &policy.name,
             policy_digest: &policy.digest,
             mode: policy.mode.as_str(),
@@ -148,6 +151,13 @@ impl<'a> Line<'a> {
             ended: None,
             truncated: false,
         }
+    }
+
+    /// Names another policy.
+    pub(super) fn of_policy(&mut self, policy: &'a Policy) {
+        self.policy = &policy.name;
+        self.policy_digest = &policy.digest;
+        self.mode = policy.mode.as_str();
     }
 
     /// Drops what can be long; a line has an end.

@@ -45,7 +45,7 @@ pub fn run(args: &Args) -> Outcome {
         return Ok(say::REFUSED);
     };
     for (policy, path, door) in config.rebound() {
-        let held = door.map_or_else(|| "no door of this file".to_owned(), |door| format!("`{}`, policy `{}`", door.listen, door.policy));
+        let held = door.map_or_else(|| "no door of this file".to_owned(), |door| format!("`{}`, {}", door.listen, door.named()));
         say::out(format_args!("policy `{}` mounts `{path}` where clients ask for the docker socket: {held}", policy.name));
     }
     let policies = match config.policies.len() {

@@ -119,6 +119,7 @@ fn judged(answer: &str) -> Result<&'static str, String> {
         "200" => Ok("answers"),
         "403" if ours => Ok("answers; its policy denies pings"),
         "400" if ours => Ok("answers; it speaks TLS"),
+        "429" if ours => Ok("answers; there are too many requests just now"),
         "" => Err("did not answer with HTTP".to_owned()),
         other => Err(format!("answers with {other}")),
     }

@@ -235,11 +235,13 @@ fn chosen(config: &Config, server: &Server) {
         let url = bound.local_address().map_or_else(|| door.listen.to_string(), |address| format!("tcp://{address}"));
         let origin = if door.origin.line == 0 { String::new() } else { format!(" ({})", door.origin) };
         let tls = door.tls.as_ref().map(secured).unwrap_or_default();
-        line("door", &format!("{url}, policy `{}`{origin}{tls}", door.policy));
+        line("door", &format!("{url}, {}{origin}{tls}", whose(door)));
         first.get_or_insert(url);
-        let ways = config.policy(&door.policy).map(|policy| config::ways_to_root(&policy)).unwrap_or_default();
-        if door.origin.line == 0 && !ways.is_empty() {
-            say::warn(format_args!("policy `{}` is as good as root on the host: {}", door.policy, ways.join("; ")));
+        for policy in door.policies().filter(|_| door.origin.line == 0).filter_map(|name| config.policy(name)) {
+            let ways = config::ways_to_root(&policy);
+            if !ways.is_empty() {
+                say::warn(format_args!("policy `{}` is as good as root on the host: {}", policy.name, ways.join("; ")));
+            }
         }
     }
     let trail = config.audit.file.as_ref().map_or_else(|| "standard output".to_owned(), |file| file.display().to_string());
@@ -259,6 +261,16 @@ fn secured(tls: &DoorTls) -> String {
         TlsClients::Any => "any client",
     };
     format!(", TLS until {}, {clients}", tls.ends)
+}
+
+/// The policy of a door, and those of its clients.
+fn whose(door: &Door) -> String {
+    let own = door.policy.as_ref().map_or_else(|| "known clients only".to_owned(), |name| format!("policy `{name}`"));
+    match door.clients.len() {
+        0 => own,
+        1 => format!("{own}, 1 client entry"),
+        several => format!("{own}, {several} client entries"),
+    }
 }
 
 fn line(label: &str, text: &str) {

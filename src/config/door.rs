@@ -7,10 +7,12 @@ use std::sync::Arc;
 use crate::policy::Origin;
 
 use super::cidr::Cidr;
+use super::client::{self, Certificates, Client};
 use super::error::Report;
 use super::ids;
+use super::limits::{self, DoorLimits};
 use super::tls::{self, DoorTls};
-use super::tree::{Item, Span, Table};
+use super::tree::{Item, Span, Table, Text};
 use super::url::{Listen, UrlError};
 
 /// A listener.
@@ -24,8 +26,12 @@ pub struct Door {
     pub owner: Option<u32>,
     /// The group that the socket file belongs to, where it is not dockgate's own.
     pub group: Option<u32>,
-    /// The name of its policy.
-    pub policy: String,
+    /// The name of the policy of those whom no client entry matches; `None` where such clients are refused.
+    pub policy: Option<String>,
+    /// Who has another policy; the first entry that matches decides.
+    pub clients: Vec<Client>,
+    /// What bounds this door alone.
+    pub limits: DoorLimits,
     /// The addresses that may connect; empty for all.
     pub allow_from: Vec<Cidr>,
     /// Host names that clients of a TCP door may use, beside addresses and names without dots.
@@ -53,7 +59,23 @@ impl Door {
             });
         }
         let origin = Origin { source: Arc::from(source), line: 0 };
-        Ok(Self { policy: policy.to_owned(), ..Self::plain(listen, origin) })
+        Ok(Self { policy: Some(policy.to_owned()), ..Self::plain(listen, origin) })
+    }
+
+    /// The names of all policies that this door may give: its own first, then those of its clients.
+    pub fn policies(&self) -> impl Iterator<Item = &String> {
+        self.policy.iter().chain(self.clients.iter().map(|client| &client.policy))
+    }
+
+    /// These policies in words.
+    pub fn named(&self) -> String {
+        let mut names: Vec<String> = Vec::new();
+        for name in self.policies().map(|name| format!("`{name}`")) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        format!("{} {}", if names.len() == 1 { "policy" } else { "policies" }, names.join(", "))
     }
 
     fn plain(listen: Listen, origin: Origin) -> Self {
@@ -62,7 +84,9 @@ impl Door {
             mode: DEFAULT_MODE,
             owner: None,
             group: None,
-            policy: String::new(),
+            policy: None,
+            clients: Vec::new(),
+            limits: DoorLimits::default(),
             allow_from: Vec::new(),
             hosts: Vec::new(),
             tls: None,
@@ -88,16 +112,23 @@ const TCP: &[&str] = &["allow-from", "hosts", "plain-text", "tls"];
 pub(super) struct Written {
     pub(super) door: Door,
     pub(super) listen: Span,
-    pub(super) policy: Span,
+    /// The places of the policies, in the order of [`Door::policies`].
+    pub(super) policies: Vec<Span>,
+}
+
+impl Written {
+    /// The names of its policies, each with its place.
+    pub(super) fn policies(&self) -> impl Iterator<Item = (&String, &Span)> {
+        self.door.policies().zip(&self.policies)
+    }
 }
 
 /// Reads one door; `None` where it was reported as wrong.
 pub(super) fn read(item: &Item<'_>, report: &mut Report<'_>) -> Option<Written> {
     let table = item.table("`[[door]]`", report)?.at(item.span.clone());
-    let known: Vec<&str> = ["listen", "policy"].iter().chain(UNIX).chain(TCP).copied().collect();
+    let known: Vec<&str> = ["listen", "policy", "client", "limits"].iter().chain(UNIX).chain(TCP).copied().collect();
     table.only(&known, report);
-    let policy = table.require("policy", "add `policy = \"read-only\"`: a door without a policy would be open to anything", report);
-    let policy = policy.and_then(|policy| policy.string(report));
+    let policy = own_policy(&table, report);
     let place = table.require("listen", "add `listen = \"unix:///run/dockgate/docker.sock\"`", report)?;
     let listen = listen(&place, report)?;
     foreign(&table, &listen, report);
@@ -110,9 +141,35 @@ pub(super) fn read(item: &Item<'_>, report: &mut Report<'_>) -> Option<Written> 
     door.allow_from = table.get("allow-from").and_then(|list| ranges(&list, report)).unwrap_or_default();
     door.hosts = table.get("hosts").and_then(|list| hosts(&list, report)).unwrap_or_default();
     door.tls = table.get("tls").filter(|_| matches!(door.listen, Listen::Tcp(_))).and_then(|tls| tls::door(&tls, report));
-    let policy = policy?;
-    door.policy = policy.value.to_owned();
-    Some(Written { door, listen: place.span, policy: policy.span })
+    door.limits =
+        table.get("limits").and_then(|item| Some(limits::read_door(&item.table("`[door.limits]`", report)?, report))).unwrap_or_default();
+    let asked = certificates(&table, report);
+    let clients = table.get("client").map(|item| client::read(&item, &door.listen, asked, report)).unwrap_or_default();
+    let policy = policy.ok()?;
+    let policies = policy.iter().map(|policy| policy.span.clone()).chain(clients.iter().map(|client| client.policy.clone())).collect();
+    door.policy = policy.map(|policy| policy.value.to_owned());
+    door.clients = clients.into_iter().map(|written| written.client).collect();
+    Some(Written { door, listen: place.span, policies })
+}
+
+/// Whether clients are asked for certificates, be it that the files cannot be read now.
+fn certificates(table: &Table<'_>, report: &mut Report<'_>) -> Certificates {
+    let tls = table.get("tls").and_then(|item| item.table("`[door.tls]`", report));
+    if tls.is_some_and(|tls| tls.get("client-ca").is_some()) { Certificates::Asked } else { Certificates::No }
+}
+
+/// The policy of a door, which may be absent beside clients.
+///
+/// # Errors
+/// Where it must be there or is none, which was reported.
+fn own_policy<'t>(table: &Table<'t>, report: &mut Report<'_>) -> Result<Option<Text<'t>>, ()> {
+    let item = if table.get("client").is_some_and(|clients| !clients.each().is_empty()) {
+        let Some(item) = table.get("policy") else { return Ok(None) };
+        Some(item)
+    } else {
+        table.require("policy", "add `policy = \"read-only\"`: a door without a policy would be open to anything", report)
+    };
+    item.and_then(|item| item.string(report)).map(Some).ok_or(())
 }
 
 fn listen(item: &Item<'_>, report: &mut Report<'_>) -> Option<Listen> {

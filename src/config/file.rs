@@ -61,6 +61,7 @@ fn whole(file: &Table<'_>, report: &mut Report<'_>) -> Config {
     let (upstream, engine_tls) = file.get("upstream").and_then(|item| upstream(&item, report)).unzip();
     own_socket(upstream.as_ref(), &doors, report);
     rebind::together(&drafts, &policies, upstream.as_ref(), &doors, report);
+    wide(&doors, &policies, report);
     unused(&drafts, &doors, report);
     Config {
         upstream,
@@ -104,7 +105,7 @@ fn doors(file: &Table<'_>, report: &mut Report<'_>) -> Vec<Written> {
     doors
 }
 
-/// The file's policies, and the presets that its doors name.
+/// The file's policies, and the presets that its doors and their clients name.
 fn policies(drafts: &Drafts, doors: &[Written], report: &mut Report<'_>) -> BTreeMap<String, Arc<Policy>> {
     let mut policies = BTreeMap::new();
     for draft in drafts.values() {
@@ -112,16 +113,16 @@ fn policies(drafts: &Drafts, doors: &[Written], report: &mut Report<'_>) -> BTre
         root::warn(&policy, &draft.span, report);
         policies.insert(draft.name.clone(), policy);
     }
-    for Written { door, policy: span, .. } in doors {
-        if drafts.contains_key(&door.policy) {
+    for (name, span) in doors.iter().flat_map(Written::policies) {
+        if drafts.contains_key(name) {
             continue;
         }
-        match preset::preset(&door.policy) {
+        match preset::preset(name) {
             Some(preset) => {
                 root::warn(&preset, span, report);
-                policies.insert(door.policy.clone(), preset);
+                policies.insert(name.clone(), preset);
             }
-            None => policy::unknown(drafts, &door.policy, span, report),
+            None => policy::unknown(drafts, name, span, report),
         }
     }
     policies
@@ -134,11 +135,25 @@ fn unused(drafts: &Drafts, doors: &[Written], report: &mut Report<'_>) {
         return;
     }
     let extended = drafts.values().flat_map(|draft| draft.extends.iter().filter(|(name, _)| *name != draft.name).map(|(name, _)| name));
-    let used: BTreeSet<&String> = doors.iter().map(|door| &door.door.policy).chain(extended).collect();
+    let used: BTreeSet<&String> = doors.iter().flat_map(|door| door.door.policies()).chain(extended).collect();
     for draft in drafts.values().filter(|draft| !doors.is_empty() && !used.contains(&draft.name)) {
-        let near = did_you_mean(&draft.name, doors.iter().map(|door| door.door.policy.as_str()).filter(|name| !drafts.contains_key(*name)));
+        let near = did_you_mean(
+            &draft.name,
+            doors.iter().flat_map(|door| door.door.policies()).map(String::as_str).filter(|name| !drafts.contains_key(*name)),
+        );
         report.warning("unused-policy", &draft.span, format!("no door uses the policy `{}`, and no policy extends it", draft.name)).hint =
             Some(near.unwrap_or_else(|| "name it in a `[[door]]`, or take it out".to_owned()));
+    }
+}
+
+/// Warns of doors that give most to those of whom they know least: what is not found out about a client fits no entry.
+fn wide(doors: &[Written], policies: &BTreeMap<String, Arc<Policy>>, report: &mut Report<'_>) {
+    for written in doors.iter().filter(|written| !written.door.clients.is_empty() && written.door.policy.is_some()) {
+        let Some((name, span)) = written.policies().next() else { continue };
+        if policies.get(name).is_some_and(|policy| !root::ways_to_root(policy).is_empty()) {
+            report.warning("wide-default", span, "clients of whom nothing is known have this policy, which is as good as root").hint =
+                Some("name the wide policy in a `[[door.client]]`, and give the door a narrow one or none".to_owned());
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod audit;
 mod binds;
 mod checks;
 mod cidr;
+mod client;
 mod door;
 mod error;
 mod file;
@@ -15,6 +16,7 @@ mod ids;
 mod inject;
 mod limits;
 mod lint;
+mod mark;
 mod paths;
 mod pem;
 mod places;
@@ -44,11 +46,13 @@ use crate::policy::Policy;
 
 pub use audit::{Audit, AuditSync, CheckpointsTo, OnFailure};
 pub use cidr::Cidr;
+pub use client::Client;
 pub use door::{DEFAULT_MODE, Door};
 pub use error::{Diagnostic, Severity};
 pub use file::{load, load_to_judge};
 pub use header::{Header, Part};
-pub use limits::Limits;
+pub use limits::{DoorLimits, Limits};
+pub use mark::{Choice, Container, Home, Mark, choose};
 pub use preset::{Preset, preset, presets};
 pub use root::ways_to_root;
 pub use sink::SinkUrl;
@@ -78,7 +82,7 @@ pub struct Config {
     pub engine_tls: Option<EngineTls>,
     /// The listeners; empty where the file names none.
     pub doors: Vec<Door>,
-    /// The policies of the file and the presets that its doors name.
+    /// The policies of the file and the presets that its doors and their clients name.
     pub policies: BTreeMap<String, Arc<Policy>>,
     /// The trail.
     pub audit: Audit,

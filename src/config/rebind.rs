@@ -47,7 +47,7 @@ pub(super) fn together(
             continue;
         }
         match door_at(path, doors.iter().map(|written| &written.door)) {
-            Some(door) => rooted(&draft.name, &door.policy, policies, &given.span, report),
+            Some(door) => door.policies().for_each(|inner| rooted(&draft.name, inner, policies, &given.span, report)),
             None if doors.is_empty() => {}
             None => elsewhere(path, doors, &given.span, report),
         }
@@ -67,7 +67,7 @@ pub(super) fn door_at<'d>(path: &Path, doors: impl Iterator<Item = &'d Door> + C
 
 fn elsewhere(path: &Path, doors: &[Written], span: &Span, report: &mut Report<'_>) {
     let sockets = doors.iter().filter_map(|written| match &written.door.listen {
-        Listen::Unix(listen) => Some(format!("`{}` has the policy `{}`", listen.display(), written.door.policy)),
+        Listen::Unix(listen) => Some(format!("`{}` has the {}", listen.display(), written.door.named())),
         Listen::Tcp(_) => None,
     });
     let notes = sockets.collect();

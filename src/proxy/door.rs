@@ -12,11 +12,14 @@ use arc_swap::ArcSwap;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-use crate::config::{Cidr, Door, DoorTls, Listen};
+use crate::config::{Cidr, Door, DoorTls, Limits, Listen};
 use crate::docker::{Fault, FaultKind, Head};
-use crate::policy::{Policy, Subject};
+use crate::policy::Subject;
 
-use super::peer;
+use super::access::Access;
+use super::bounds::Bounds;
+use super::caller::Caller;
+use super::peer::{self, Look};
 
 /// Connections that wait for an accept.
 const BACKLOG: i32 = 1024;
@@ -26,7 +29,9 @@ const BACKLOG: i32 = 1024;
 pub struct DoorState {
     /// The URL, as it stands in records.
     pub name: String,
-    policy: ArcSwap<Policy>,
+    /// What bounds it.
+    pub bounds: Bounds,
+    access: ArcSwap<Access>,
     tcp: bool,
     hosts: Vec<String>,
     allow_from: Vec<Cidr>,
@@ -35,10 +40,11 @@ pub struct DoorState {
 
 impl DoorState {
     /// The state of a configured door.
-    pub fn new(door: &Door, policy: Arc<Policy>) -> Self {
+    pub fn new(door: &Door, access: Access, limits: &Limits) -> Self {
         Self {
             name: door.listen.to_string(),
-            policy: ArcSwap::new(policy),
+            bounds: Bounds::new(limits, &door.limits),
+            access: ArcSwap::from_pointee(access),
             tcp: matches!(door.listen, Listen::Tcp(_)),
             hosts: door.hosts.clone(),
             allow_from: door.allow_from.clone(),
@@ -46,14 +52,14 @@ impl DoorState {
         }
     }
 
-    /// The policy that holds now. A request asks once, so that one policy decides about the whole of it.
-    pub fn policy(&self) -> Arc<Policy> {
-        self.policy.load_full()
+    /// The policies that hold now. A request asks once, so that one policy decides about the whole of it.
+    pub fn access(&self) -> Arc<Access> {
+        self.access.load_full()
     }
 
-    /// From now on this policy holds; requests that have begun keep theirs.
-    pub(super) fn swap(&self, policy: Arc<Policy>) {
-        self.policy.store(policy);
+    /// From now on these policies hold; requests that have begun keep theirs.
+    pub(super) fn swap(&self, access: Access) {
+        self.access.store(Arc::new(access));
     }
 
     /// What it speaks TLS with now, where it does. A connection asks once, for its handshake.
@@ -116,7 +122,7 @@ enum Listener {
 /// A connection and who made it.
 pub enum Accepted {
     /// On a unix socket.
-    Unix(UnixStream, Subject),
+    Unix(UnixStream, Caller),
     /// On TCP.
     Tcp(TcpStream, Subject),
 }
@@ -135,8 +141,8 @@ impl Bound {
     ///
     /// # Errors
     /// Where another process serves it, the path is no socket, or the system refuses.
-    pub fn bind(door: &Door, policy: Arc<Policy>) -> io::Result<Self> {
-        let state = Arc::new(DoorState::new(door, policy));
+    pub fn bind(door: &Door, access: Access, limits: &Limits) -> io::Result<Self> {
+        let state = Arc::new(DoorState::new(door, access, limits));
         match &door.listen {
             Listen::Unix(path) => {
                 let listener = Listener::Unix(bind_unix(path, door)?);
@@ -169,8 +175,9 @@ impl Bound {
         match &self.listener {
             Listener::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                let subject = peer::subject(&self.state.name, &stream);
-                Ok(Accepted::Unix(stream, subject))
+                let look = if self.state.access().has_entries() { Look::Entries } else { Look::Records };
+                let caller = peer::caller(&self.state.name, &stream, look);
+                Ok(Accepted::Unix(stream, caller))
             }
             Listener::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;

@@ -14,8 +14,8 @@ use crate::docker::head::{Framing, Head, MAX_HEAD};
 use crate::audit::Uploaded;
 
 use super::inspect::Inspection;
-use super::refuse::Refusal;
-use super::upstream::{Fill, Upload};
+use super::refuse::{Refusal, upload_too_large};
+use super::upstream::{Fill, Upload as Step};
 
 /// How much one read may add.
 const READ: usize = 16 * 1024;
@@ -49,6 +49,16 @@ impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
+}
+
+/// Where a body goes that is relayed as it comes.
+pub struct Upload<'a> {
+    /// The engine.
+    pub fill: Fill,
+    /// What looks at it on its way.
+    pub inspection: Option<Inspection<'a>>,
+    /// How many bytes it may have.
+    pub most: u64,
 }
 
 /// Deadlines of a connection.
@@ -135,15 +145,16 @@ impl<R: AsyncRead + Unpin> Input<R> {
     /// What went is counted as it goes.
     ///
     /// # Errors
-    /// What the inspection found: the request upstream is cut then, and never ended.
-    pub async fn pump(&mut self, to: Fill, inspection: Option<Inspection<'_>>, sent: &mut Uploaded) -> Result<(), Refusal> {
+    /// What the inspection found, and a body that is too large: the request upstream is cut then, and never ended.
+    pub async fn pump(&mut self, upload: Upload<'_>, sent: &mut Uploaded) -> Result<(), Refusal> {
+        let Upload { fill: to, inspection, most } = upload;
         let passed = match inspection {
-            Some(inspection) => self.pass_inspected(&to, inspection, sent).await,
-            None => self.pass(&to, sent).await,
+            Some(inspection) => self.pass_inspected(&to, inspection, most, sent).await,
+            None => self.pass(&to, most, sent).await,
         };
         match passed {
             Ok(()) => {
-                let _upstream_gone = to.send(Upload::End).await; // a sender that is dropped without it aborts the request upstream
+                let _upstream_gone = to.send(Step::End).await; // a sender that is dropped without it aborts the request upstream
                 sent.end();
                 Ok(())
             }
@@ -152,20 +163,22 @@ impl<R: AsyncRead + Unpin> Input<R> {
         }
     }
 
-    async fn pass(&mut self, to: &Fill, sent: &mut Uploaded) -> Result<(), Stop> {
+    async fn pass(&mut self, to: &Fill, mut left: u64, sent: &mut Uploaded) -> Result<(), Stop> {
         while let Some(piece) = self.piece().await? {
+            left = left.checked_sub(piece.len() as u64).ok_or_else(upload_too_large)?;
             sent.piece(&piece);
-            to.send(Upload::Piece(piece)).await.map_err(|_| Stop::EngineGone)?;
+            to.send(Step::Piece(piece)).await.map_err(|_| Stop::EngineGone)?;
         }
         Ok(())
     }
 
-    async fn pass_inspected(&mut self, to: &Fill, mut inspection: Inspection<'_>, sent: &mut Uploaded) -> Result<(), Stop> {
+    async fn pass_inspected(&mut self, to: &Fill, mut inspection: Inspection<'_>, mut left: u64, sent: &mut Uploaded) -> Result<(), Stop> {
         while let Some(piece) = self.piece().await? {
+            left = left.checked_sub(piece.len() as u64).ok_or_else(upload_too_large)?;
             inspection.push(piece)?;
             while let Some(piece) = inspection.released() {
                 sent.piece(&piece);
-                to.send(Upload::Piece(piece)).await.map_err(|_| Stop::EngineGone)?;
+                to.send(Step::Piece(piece)).await.map_err(|_| Stop::EngineGone)?;
             }
         }
         inspection.end()?;

@@ -1,6 +1,10 @@
 //! The async shell: doors and their reader, the pipeline, the upstream, relays and tunnels.
 //! Knows nothing of configuration syntax; it decides nothing that the judge decides.
 
+mod access;
+mod bounds;
+mod caller;
+mod cgroup;
 pub mod door;
 mod facts;
 mod filter;
@@ -20,6 +24,7 @@ mod tls;
 mod tunnel;
 pub mod upstream;
 
+pub use access::{Access, NoPolicy};
 pub use door::{Bound, DoorState};
 pub use pipeline::Gate;
 pub use upstream::Upstream;

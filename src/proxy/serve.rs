@@ -12,10 +12,10 @@ use tokio::task::JoinSet;
 
 use crate::audit::{Ended, Record, Trail};
 use crate::config::{Config, Listen, Purpose};
-use crate::policy::Subject;
 
+use super::access::Access;
+use super::caller::Caller;
 use super::door::{Accepted, Bound, DoorState};
-use super::input::Deadlines;
 use super::output::{Output, ReplyFraming, ReplyHead};
 use super::own::OwnSearch;
 use super::pipeline::{self, Gate};
@@ -52,8 +52,8 @@ impl Server {
         let mut doors = Vec::new();
         for door in &config.doors {
             let named = |error: io::Error| io::Error::new(error.kind(), format!("door `{}`: {error}", door.listen));
-            let policy = config.policy(&door.policy).ok_or_else(|| io::Error::other(format!("no policy `{}`", door.policy)))?;
-            doors.push(Bound::bind(door, policy).map_err(named)?);
+            let access = Access::new(door, config).map_err(io::Error::other)?;
+            doors.push(Bound::bind(door, access, &limits).map_err(named)?);
         }
         let reconciler = config.audit.reconcile.then(|| Reconciler::start(upstream.clone(), report(&trail)));
         let gate = Gate {
@@ -61,8 +61,6 @@ impl Server {
             own: OwnSearch::new(protected(config, &upstream), names(engine(&upstream))),
             upstream,
             trail,
-            deadlines: Deadlines { head: limits.head_timeout, body: limits.body_timeout, idle: limits.idle_timeout },
-            max_json: limits.max_json_body,
             stopping,
         };
         Ok(Self {
@@ -144,37 +142,40 @@ async fn accept(door: &Bound) -> Accepted {
 }
 
 async fn connection(gate: Arc<Gate>, door: Arc<DoorState>, accepted: Accepted, places: Arc<Semaphore>) {
-    let place = places.try_acquire();
+    let own = door.bounds.place().map_err(Refusal::Limit);
+    let place = own.and_then(|own| Ok((own, places.try_acquire().map_err(|_| Refusal::Overload)?)));
     match accepted {
-        Accepted::Unix(mut stream, subject) => {
+        Accepted::Unix(mut stream, caller) => {
             let (reader, writer) = stream.split();
             match place {
-                Ok(_place) => pipeline::serve(&gate, &door, &subject, reader, writer).await,
-                Err(_) => overloaded(&gate, &door, &subject, writer).await,
+                Ok(_places) => pipeline::serve(&gate, &door, &caller, reader, writer).await,
+                Err(refusal) => overloaded(&gate, &door, &caller, &refusal, writer).await,
             }
         }
         Accepted::Tcp(mut stream, subject) => {
             if let Some(tls) = door.tls() {
                 return match place {
-                    Ok(_place) => tls::serve(&gate, &door, subject, stream, Arc::clone(&tls.server)).await,
+                    Ok(_places) => tls::serve(&gate, &door, subject, stream, Arc::clone(&tls.server)).await,
                     // a handshake would cost what there is too little of
-                    Err(_) => overloaded(&gate, &door, &subject, tokio::io::sink()).await,
+                    Err(refusal) => overloaded(&gate, &door, &Caller::from(subject), &refusal, tokio::io::sink()).await,
                 };
             }
-            let (reader, writer) = stream.split();
+            let (caller, (reader, writer)) = (Caller::from(subject), stream.split());
             match place {
-                Ok(_place) => pipeline::serve(&gate, &door, &subject, reader, writer).await,
-                Err(_) => overloaded(&gate, &door, &subject, writer).await,
+                Ok(_places) => pipeline::serve(&gate, &door, &caller, reader, writer).await,
+                Err(refusal) => overloaded(&gate, &door, &caller, &refusal, writer).await,
             }
         }
     }
 }
 
 /// One connection too many still gets an answer and a record.
-async fn overloaded<W: tokio::io::AsyncWrite + Unpin>(gate: &Gate, door: &DoorState, subject: &Subject, writer: W) {
-    let policy = door.policy();
-    let mut record = Record::begin(&gate.trail, subject, &policy, None);
-    let refusal = Refusal::Overload;
+async fn overloaded<W>(gate: &Gate, door: &DoorState, caller: &Caller, refusal: &Refusal, writer: W)
+where
+    W: tokio::io::AsyncWrite + Unpin,
+{
+    let access = door.access();
+    let mut record = Record::begin(&gate.trail, &caller.subject, access.policy(), None);
     record.refused(refusal.code());
     record.status(refusal.status().as_u16());
     let reference = record.id().to_owned();

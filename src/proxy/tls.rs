@@ -23,6 +23,7 @@ use crate::audit::{Ended, Record};
 use crate::policy::Subject;
 use crate::policy::subject::Certificate;
 
+use super::caller::Caller;
 use super::door::DoorState;
 use super::handshake::{HandshakeFault, detail};
 use super::input::Input;
@@ -54,14 +55,14 @@ enum Opened {
 /// Serves one connection of a door with TLS until it ends.
 pub(super) async fn serve(gate: &Gate, door: &DoorState, subject: Subject, stream: TcpStream, config: Arc<ServerConfig>) {
     let opened = tokio::select! {
-        opened = tokio::time::timeout(gate.deadlines.head, open(stream, config)) => opened,
+        opened = tokio::time::timeout(door.bounds.deadlines.head, open(stream, config)) => opened,
         () = gate.stopped() => return,
     };
     match opened.unwrap_or_else(|_| Opened::Failed(HandshakeFault::Timeout, String::new(), None)) {
         Opened::Nothing => {}
         Opened::Client(stream, tls) => {
             let (reader, writer) = tokio::io::split(*stream);
-            pipeline::serve(gate, door, &Subject { tls, ..subject }, reader, writer).await;
+            pipeline::serve(gate, door, &Caller::from(Subject { tls, ..subject }), reader, writer).await;
         }
         Opened::Failed(fault, why, stream) => refuse(gate, door, &subject, (fault, &why), stream).await,
     }
@@ -119,8 +120,8 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 
 /// Records a handshake that failed, and tells the client where it can read it.
 async fn refuse(gate: &Gate, door: &DoorState, subject: &Subject, (fault, why): (HandshakeFault, &str), stream: Option<TcpStream>) {
-    let policy = door.policy();
-    let mut record = Record::begin(&gate.trail, subject, &policy, None);
+    let access = door.access();
+    let mut record = Record::begin(&gate.trail, subject, access.policy(), None);
     record.refused(fault.code());
     let (sentence, advice) = fault.said();
     let address = subject.address.map(|address| address.to_string()).unwrap_or_default();

@@ -41,3 +41,4 @@ mod runs;
 mod streams;
 mod targets;
 mod tls;
+mod who;

@@ -14,6 +14,7 @@ mod archives;
 mod arrows;
 mod bodies;
 mod corpus;
+mod doors;
 mod drift;
 mod examples;
 mod go_json;

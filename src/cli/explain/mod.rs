@@ -10,7 +10,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::config::{self, Config, DEFAULT_POLICY};
+use crate::config::{self, Config, DEFAULT_POLICY, Door};
 use crate::policy::Policy;
 
 use super::say::{self, Failure, Paint};
@@ -102,7 +102,7 @@ pub fn policy(name: Option<&str>, config: &Config) -> Result<Arc<Policy>, Failur
         return load::policy(config, name);
     }
     let mut names: Vec<&String> =
-        if config.doors.is_empty() { config.policies.keys().collect() } else { config.doors.iter().map(|door| &door.policy).collect() };
+        if config.doors.is_empty() { config.policies.keys().collect() } else { config.doors.iter().flat_map(Door::policies).collect() };
     names.sort_unstable();
     names.dedup();
     match names.as_slice() {

@@ -141,7 +141,7 @@ fn reason(call: &Call, code: &str, at: &str) -> Option<Failed> {
 }
 
 /// Reasons that are neither the policy's nor the request's.
-const OTHERS: [(&str, &str, &str); 5] = [
+const OTHERS: [(&str, &str, &str); 8] = [
     ("no-upstream", "the engine could not be reached", "see whether the engine runs, and whether `[upstream] url` is right"),
     (
         "trail",
@@ -149,6 +149,21 @@ const OTHERS: [(&str, &str, &str); 5] = [
         "see the events `failing` and `gap` of the trail: the disk may be full",
     ),
     ("overload", "there were too many connections", "raise the limits of connections in `[limits]`, or find the client that opens so many"),
+    (
+        "door-connections",
+        "there were too many connections on this door",
+        "raise `connections` in the door's `[door.limits]`, or find the client that opens so many",
+    ),
+    (
+        "request-rate",
+        "there were too many requests a second on this door",
+        "raise `requests-per-second` in the door's `[door.limits]`, or find the client that asks so often",
+    ),
+    (
+        "concurrent-changes",
+        "too many changes were under way at once on this door",
+        "raise `changes` in the door's `[door.limits]`, or have clients wait for one another",
+    ),
     ("client-gone", "the client closed the connection", ""),
     ("engine-answer", "the engine itself answered the look-up of the object, and that was relayed", ""),
 ];
@@ -194,7 +209,8 @@ fn who(call: &Call, id: &str) -> Vec<(&'static str, String)> {
 
 /// What was asked, and by which rule it was decided.
 fn what(call: &Call) -> Vec<(&'static str, String)> {
-    let policy = call.text(&["policy"]).map(|policy| format!("`{policy}`, mode {}", call.text(&["mode"]).unwrap_or("?")));
+    let entry = call.text(&["client"]).map(|entry| format!(", by the client entry at {entry}")).unwrap_or_default();
+    let policy = call.text(&["policy"]).map(|policy| format!("`{policy}`, mode {}{entry}", call.text(&["mode"]).unwrap_or("?")));
     let operation = call.known_operation().map(|operation| format!("{}: {}", operation.name(), operation.row().risk));
     let operation = operation.or_else(|| call.operation().map(str::to_owned));
     let place = call.text(&["line"]).map(|line| format!(" ({line})")).unwrap_or_default();

@@ -1360,3 +1360,244 @@ x.toml:16:12: warning[as-good-as-root]: policy `agent` gives containers a door w
 "##,
     );
 }
+
+#[test]
+fn clients_on_the_wrong_kind_of_door() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/a/d.sock"
+policy = "ping"
+[[door.client]]
+from = ["10.0.0.0/8"]
+tls-name = "a.internal"
+policy = "read-only"
+[[door]]
+listen = "tcp://127.0.0.1:2375"
+[[door.client]]
+uid = 0
+container = "web"
+policy = "ping"
+"##,
+        r##"
+x.toml:6:1: error[conflicting-keys]: `from` is for clients of tcp doors only
+ 6 | from = ["10.0.0.0/8"]
+   | ^^^^
+   = help: leave it out
+x.toml:7:1: error[conflicting-keys]: `tls-name` matches nobody: this door asks for no client certificates
+ 7 | tls-name = "a.internal"
+   | ^^^^^^^^
+   = help: leave it out
+x.toml:12:1: error[conflicting-keys]: `uid` is for clients of unix doors only
+ 12 | uid = 0
+    | ^^^
+    = help: leave it out
+x.toml:13:1: error[conflicting-keys]: `container` is for clients of unix doors only
+ 13 | container = "web"
+    | ^^^^^^^^^
+    = help: leave it out
+"##,
+    );
+}
+
+#[test]
+fn clients_that_are_known_by_nothing_or_come_too_late() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/a/d.sock"
+[[door.client]]
+policy = "read-only"
+[[door.client]]
+uid = [0, 1]
+policy = "read-only"
+[[door.client]]
+container = "web"
+uid = 1
+policy = "png"
+[[door.client]]
+uid = 7
+"##,
+        r##"
+x.toml:4:1: error[empty-client]: this client is known by nothing
+ 4 | [[door.client]]
+   | ^^^^^^^^^^^^^^^
+   = help: add one of `uid`, `gid`, `group`, `container` and `container-label`; clients that no entry means have the door's own `policy`
+x.toml:9:1: warning[unreachable-client]: this client never matches: the one of line 6 comes first
+ 9 | [[door.client]]
+   | ^^^^^^^^^^^^^^^
+   = help: put it before that one, or take it out
+x.toml:12:10: error[unknown-policy]: there is no policy and no preset `png`
+ 12 | policy = "png"
+    |          ^^^^^
+    = help: did you mean `ping`?
+x.toml:13:1: error[missing-key]: `[[door.client]]` has no `policy`
+ 13 | [[door.client]]
+    | ^^^^^^^^^^^^^^^
+    = help: add `policy = "read-only"`, or the name of another policy
+"##,
+    );
+}
+
+#[test]
+fn values_that_mean_no_client() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/a/d.sock"
+[[door.client]]
+uid = 65534
+gid = []
+group = -1
+container = ["web/1", "0123456789AB"]
+container-label = { a = 1 }
+policy = "ping"
+[[door.client]]
+container-label = {}
+policy = "ping"
+"##,
+        r##"
+x.toml:5:7: error[bad-value]: `65534` is what everybody of another namespace is shown as, so it matches nobody
+ 5 | uid = 65534
+   |       ^^^^^
+   = help: let the client run as another user and group
+x.toml:6:7: error[bad-value]: `gid` is empty, so nobody matches
+ 6 | gid = []
+   |       ^^
+   = help: name a group, or leave the key out
+x.toml:7:9: error[bad-value]: `-1` is no number of a group
+ 7 | group = -1
+   |         ^^
+   = help: write a number from 0 to 4294967294
+x.toml:8:14: error[bad-value]: `web/1` is no name of a container
+ 8 | container = ["web/1", "0123456789AB"]
+   |              ^^^^^^^
+   = help: write its name, a pattern of names (`ci-*`), or at least 12 digits of its id
+x.toml:9:25: error[wrong-type]: `a` must be a string, and this is a whole number
+ 9 | container-label = { a = 1 }
+   |                         ^
+   = help: write `"1"`
+x.toml:12:19: error[bad-value]: `container-label` is empty, so nobody matches
+ 12 | container-label = {}
+    |                   ^^
+    = help: name a label, or leave the key out
+"##,
+    );
+}
+
+#[test]
+fn limits_of_a_door_out_of_range() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/a/d.sock"
+policy = "ping"
+[door.limits]
+connections = 0
+requests-per-second = "many"
+max-upload = "1B"
+head-timeout = 10
+chnges = 4
+"##,
+        r##"
+x.toml:6:15: error[bad-value]: `connections` is out of range
+ 6 | connections = 0
+   |               ^
+   = help: write a value from 1 to 1000000
+x.toml:7:23: error[wrong-type]: `requests-per-second` must be a whole number, and this is a string
+ 7 | requests-per-second = "many"
+   |                       ^^^^^^
+   = help: write `many` without quotes
+x.toml:8:14: error[bad-value]: `max-upload` is out of range
+ 8 | max-upload = "1B"
+   |              ^^^^
+   = help: write a value from `1KiB` to `1024GiB`
+x.toml:9:16: error[wrong-type]: `head-timeout` has no unit
+ 9 | head-timeout = 10
+   |                ^^
+   = help: write `"10s"`
+x.toml:10:1: error[unknown-key]: unknown key `chnges` in `[door.limits]`
+ 10 | chnges = 4
+    | ^^^^^^
+    = help: did you mean `changes`?
+"##,
+    );
+}
+
+#[test]
+fn a_client_that_is_no_list_and_addresses_that_prove_little() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/a/d.sock"
+[door.client]
+uid = 1
+policy = "ping"
+[[door]]
+listen = "tcp://127.0.0.1:2375"
+policy = "ping"
+[[door.client]]
+from = "10.0.0.1/8"
+policy = "ping"
+[[door.client]]
+from = "10.0.0.0/8"
+policy = "ping"
+"##,
+        r##"
+x.toml:4:7: error[wrong-type]: `[door.client]` is one table, and clients are a list of them
+ 4 | [door.client]
+   |       ^^^^^^
+   = help: write `[[door.client]]`
+x.toml:11:1: warning[advisory]: an address says little about who asks: others on the same network or host can have it
+ 11 | from = "10.0.0.1/8"
+    | ^^^^
+    = help: use a unix door or client certificates where it matters who asks
+x.toml:11:8: error[bad-value]: `10.0.0.1/8` is no range of addresses
+ 11 | from = "10.0.0.1/8"
+    |        ^^^^^^^^^^^^
+    = help: the address has bits beyond the range; write the first address of the range
+x.toml:14:1: warning[advisory]: an address says little about who asks: others on the same network or host can have it
+ 14 | from = "10.0.0.0/8"
+    | ^^^^
+    = help: use a unix door or client certificates where it matters who asks
+"##,
+    );
+}
+
+#[test]
+fn a_door_that_gives_most_to_those_of_whom_it_knows_least() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/a/d.sock"
+policy = "unrestricted"
+[[door.client]]
+container = "ci-*"
+policy = "ping"
+"##,
+        r##"
+x.toml:4:10: warning[as-good-as-root]: policy `unrestricted` is as good as root on the host
+ 4 | policy = "unrestricted"
+   |          ^^^^^^^^^^^^^^
+   = help: give it only to clients that you would give the docker socket itself
+   = note: level `unrestricted` checks nothing of `ContainerCreate`, `ContainerUpdate`, `ContainerExec`, `ServiceCreate` and `ServiceUpdate`
+   = note: `PutContainerArchive` writes any file into containers, mounted folders included
+   = note: `PluginPull`, `PluginDelete`, `PluginEnable`, `PluginDisable`, `PluginUpgrade` and 3 more allowed: plugins run as root on the host
+   = note: `NodeDelete`, `NodeUpdate`, `SwarmInit`, `SwarmJoin`, `SwarmLeave` and 5 more allowed: whoever governs a swarm runs anything on all of its nodes
+x.toml:4:10: warning[wide-default]: clients of whom nothing is known have this policy, which is as good as root
+ 4 | policy = "unrestricted"
+   |          ^^^^^^^^^^^^^^
+   = help: name the wide policy in a `[[door.client]]`, and give the door a narrow one or none
+"##,
+    );
+}
+
+#[test]
+fn a_door_with_an_empty_list_of_clients_and_no_policy() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/a/d.sock"
+client = []
+"##,
+        r##"
+x.toml:2:1: error[missing-key]: `[[door]]` has no `policy`
+ 2 | [[door]]
+   | ^^^^^^^^
+   = help: add `policy = "read-only"`: a door without a policy would be open to anything
+"##,
+    );
+}

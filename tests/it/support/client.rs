@@ -76,7 +76,11 @@ impl Client {
     }
 
     pub fn tcp(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::of_tcp(TcpStream::connect(address).unwrap())
+    }
+
+    /// A connection that is there already.
+    pub fn of_tcp(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Self { stream: Box::new(stream), buffer: Vec::new() }
