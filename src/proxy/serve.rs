@@ -156,8 +156,7 @@ async fn connection(gate: Arc<Gate>, door: Arc<DoorState>, accepted: Accepted, p
             if let Some(tls) = door.tls() {
                 return match place {
                     Ok(_place) => tls::serve(&gate, &door, subject, stream, Arc::clone(&tls.server)).await,
-                    // a handshake would cost what there is too little of
-                    Err(_) => overloaded(&gate, &door, &subject, tokio::io::sink()).await,
+                    Err(_) => tls::turned_away(&gate, &door, &subject, &Refusal::Overload).await,
                 };
             }
             let (reader, writer) = stream.split();
