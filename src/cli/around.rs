@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::find::Surroundings;
+use super::find::{Surroundings, There};
 
 /// An environment variable that is set and not empty.
 pub fn variable(name: &str) -> Option<String> {
@@ -21,9 +21,20 @@ pub fn surroundings() -> Surroundings {
     }
 }
 
+/// What a path leads to.
+pub fn there(path: &Path) -> There {
+    match fs::metadata(path) {
+        Ok(found) if found.file_type().is_socket() => There::Socket,
+        Ok(found) if found.is_dir() => There::Folder,
+        Ok(_) => There::Other,
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => There::Hidden,
+        Err(_) => There::Nothing,
+    }
+}
+
 /// True where the path leads to a socket.
 pub fn is_socket(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| found.file_type().is_socket())
+    there(path) == There::Socket
 }
 
 /// Makes the folder where it is missing; true where files can be made in it.

@@ -8,9 +8,11 @@ mod check;
 mod compat;
 mod demo;
 pub mod docs;
+mod engine;
 pub mod explain;
 mod find;
 mod healthcheck;
+mod ids;
 mod import;
 mod learn;
 mod load;
@@ -25,6 +27,8 @@ pub mod sinks;
 mod stop;
 mod test;
 mod tour;
+mod trouble;
+mod unbound;
 
 use std::process::ExitCode;
 

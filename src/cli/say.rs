@@ -66,6 +66,11 @@ pub fn warn(line: impl Display) {
     err(format_args!("{} {line}", Paint::stderr().yellow("warning:")));
 }
 
+/// What to do about a warning, to standard error.
+pub fn help(line: impl Display) {
+    err(format_args!("  {} {line}", Paint::stderr().blue("help:")));
+}
+
 /// Colours, where somebody sees them.
 #[derive(Debug, Clone, Copy)]
 pub struct Paint(bool);

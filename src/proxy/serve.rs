@@ -13,7 +13,7 @@ use crate::audit::{Ended, Record, Trail};
 use crate::config::{Config, Listen};
 use crate::policy::Subject;
 
-use super::door::{Accepted, Bound, DoorState};
+use super::door::{Accepted, Bound, DoorState, Step, Unbound};
 use super::input::Deadlines;
 use super::output::{Output, ReplyFraming, ReplyHead};
 use super::own::OwnSearch;
@@ -40,15 +40,18 @@ impl Server {
     /// Binds every door of a configuration.
     ///
     /// # Errors
-    /// The first door that cannot be bound, with its URL in the message.
-    pub fn bind(config: &Config, upstream: Upstream, trail: Trail) -> io::Result<Self> {
+    /// The first door that does not open.
+    pub fn bind(config: &Config, upstream: Upstream, trail: Trail) -> Result<Self, Unbound> {
         let (stop, stopping) = watch::channel(false);
         let limits = config.limits;
         let mut doors = Vec::new();
         for door in &config.doors {
-            let named = |error: io::Error| io::Error::new(error.kind(), format!("door `{}`: {error}", door.listen));
-            let policy = config.policy(&door.policy).ok_or_else(|| io::Error::other(format!("no policy `{}`", door.policy)))?;
-            doors.push(Bound::bind(door, policy).map_err(named)?);
+            let without = || Unbound {
+                listen: door.listen.clone(),
+                step: Step::Open,
+                error: io::Error::other(format!("no policy `{}`", door.policy)),
+            };
+            doors.push(Bound::bind(door, config.policy(&door.policy).ok_or_else(without)?)?);
         }
         let reconciler = config.audit.reconcile.then(|| Reconciler::start(upstream.clone(), report(&trail)));
         let gate = Gate {
