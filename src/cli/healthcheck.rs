@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> Outcome {
         Some(url) => url.parse().map_err(|error: crate::config::UrlError| Failure::usage(error.message).hint(error.hint))?,
         None => found()?,
     };
-    let answer = ask(&door).map_err(|error| silent(&door, &error))?;
+    let answer = ask(&door, PATIENCE).map_err(|error| silent(&door, &error))?;
     match judged(&answer) {
         Ok(said) => {
             say::out(format_args!("ok: {door} {said}"));
@@ -118,18 +118,18 @@ fn below(folder: &Path) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// Where nothing answers in time.
-pub fn ask(door: &Listen) -> io::Result<String> {
+pub fn ask(door: &Listen, patience: Duration) -> io::Result<String> {
     match door {
         Listen::Unix(path) => {
             let stream = UnixStream::connect(path)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_write_timeout(Some(PATIENCE))?;
+            stream.set_read_timeout(Some(patience))?;
+            stream.set_write_timeout(Some(patience))?;
             exchange(stream)
         }
         Listen::Tcp(address) => {
-            let stream = TcpStream::connect_timeout(address, PATIENCE)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_write_timeout(Some(PATIENCE))?;
+            let stream = TcpStream::connect_timeout(address, patience)?;
+            stream.set_read_timeout(Some(patience))?;
+            stream.set_write_timeout(Some(patience))?;
             exchange(stream)
         }
     }

@@ -3,17 +3,21 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing belongs")]
 
 mod around;
+mod ask;
 mod audit;
 mod check;
+mod clients;
 mod compat;
 mod demo;
 pub mod docs;
+mod doctor;
 mod engine;
 pub mod explain;
 mod find;
 mod healthcheck;
 mod ids;
 mod import;
+mod init;
 mod learn;
 mod load;
 mod preset;
@@ -51,6 +55,8 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  dockgate init                              a configuration and a compose file for the clients that are there
+  dockgate doctor                            what is wrong here, on one screen
   dockgate                                   a read-only door in front of the engine that is found
   dockgate --config dockgate.toml            doors and policies of a file
   dockgate check dockgate.toml               every problem of a file, with line and column
@@ -87,6 +93,10 @@ enum Command {
     Preset(preset::Args),
     /// Write a configuration from another proxy's settings
     Import(import::Args),
+    /// Write a configuration and a compose file for the clients that are there
+    Init(init::Args),
+    /// Look at the engine, who has its socket, and whether dockgate can do its work
+    Doctor(doctor::Args),
     /// Ask a running dockgate whether it answers
     Healthcheck(healthcheck::Args),
     /// Show the gate at work in front of a small engine in memory
@@ -118,6 +128,8 @@ pub fn main() -> ExitCode {
         Command::Audit(args) => audit::run(&args),
         Command::Preset(args) => preset::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -40,6 +40,11 @@ impl Failure {
         &self.message
     }
 
+    /// What to do.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
     /// Prints it and returns its exit code.
     pub fn print(&self) -> u8 {
         let paint = Paint::stderr();

@@ -171,8 +171,8 @@ fn closed(file: &Path, error: &io::Error) -> Failure {
             let place = if file.exists() { file } else { folder };
             let uid = Me::here().uid;
             failure(unbound::not_writable(place).map_or_else(|| error.to_string(), |why| format!("permission denied: {why}")))
-                .hint(format!("on the host, as root: `chown -R {uid} {}`", folder.display()))
-                .hint(format!("in compose: a volume at `{}` that user {uid} may write to, as `dockgate init` writes it", folder.display()))
+                .hint(format!("give it a folder of its own, as root: `install -d -o {uid} -m 0750 FOLDER`"))
+                .hint(format!("in compose: a volume at its folder that user {uid} may write to, as `dockgate init` writes it"))
         }
         io::ErrorKind::ReadOnlyFilesystem => failure(error.to_string()).hint(format!("mount a volume at `{}`", folder.display())),
         io::ErrorKind::IsADirectory => failure("a folder is there".to_owned()).hint("name a file in it"),

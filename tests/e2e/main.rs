@@ -34,5 +34,6 @@ mod reconcile;
 mod refused;
 mod restart;
 mod runs;
+mod steps;
 mod streams;
 mod targets;

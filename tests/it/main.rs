@@ -28,6 +28,7 @@ mod recorded;
 mod reload;
 mod report;
 mod secrets;
+mod steps;
 mod streams;
 mod support;
 mod trail;
