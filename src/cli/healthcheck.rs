@@ -3,10 +3,10 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::config::Listen;
 
@@ -119,20 +119,15 @@ fn below(folder: &Path) -> Vec<PathBuf> {
 /// # Errors
 /// Where nothing answers in time.
 pub fn ask(door: &Listen, patience: Duration) -> io::Result<String> {
-    match door {
-        Listen::Unix(path) => {
-            let stream = UnixStream::connect(path)?;
-            stream.set_read_timeout(Some(patience))?;
-            stream.set_write_timeout(Some(patience))?;
-            exchange(stream)
-        }
-        Listen::Tcp(address) => {
-            let stream = TcpStream::connect_timeout(address, patience)?;
-            stream.set_read_timeout(Some(patience))?;
-            stream.set_write_timeout(Some(patience))?;
-            exchange(stream)
-        }
-    }
+    let (domain, address) = match door {
+        Listen::Unix(path) => (Domain::UNIX, SockAddr::unix(path)?),
+        Listen::Tcp(address) => (Domain::for_address(*address), SockAddr::from(*address)),
+    };
+    let socket = Socket::new(domain, Type::STREAM, None)?;
+    socket.connect_timeout(&address, patience)?;
+    socket.set_read_timeout(Some(patience))?;
+    socket.set_write_timeout(Some(patience))?;
+    exchange(socket)
 }
 
 /// The answer's head, which is all that is looked at.

@@ -38,6 +38,7 @@ pub fn bytes(path: &str) -> Result<Vec<u8>, Failure> {
 }
 
 /// Why a file cannot be read.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the kinds of errors are the system's, and no closed list")]
 fn unreadable(path: &str, error: &std::io::Error) -> Failure {
     match error.kind() {
         ErrorKind::NotFound => {

@@ -158,6 +158,7 @@ fn trail(config: &config::Audit) -> Result<Trail, Failure> {
 }
 
 /// Why a trail's file does not open.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the kinds of errors are the system's, and no closed list")]
 fn closed(file: &Path, error: &io::Error) -> Failure {
     let folder = file.parent().unwrap_or(file);
     if error.kind() == io::ErrorKind::NotFound && !folder.exists() {

@@ -60,6 +60,7 @@ impl Trouble {
     }
 
     /// What a failed connection to a socket's path means.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the kinds of errors are the system's, and no closed list")]
     fn socket(path: &Path, error: &io::Error) -> Option<Self> {
         let (own, me) = (path.to_owned(), Me::here());
         match inner(error).kind() {

@@ -56,6 +56,7 @@ fn socket(path: &Path, unbound: &Unbound) -> Failure {
 }
 
 /// What makes a folder one in which sockets can be made.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the kinds of errors are the system's, and no closed list")]
 fn writable(failure: Failure, folder: &Path, unbound: &Unbound) -> Failure {
     let (uid, folder) = (Me::here().uid, folder.display());
     match unbound.error.kind() {
@@ -96,6 +97,7 @@ fn give(unbound: &Unbound, config: &Config) -> Failure {
     }
 }
 
+#[allow(clippy::wildcard_enum_match_arm, reason = "the kinds of errors are the system's, and no closed list")]
 fn tcp(address: SocketAddr, unbound: &Unbound) -> Failure {
     let (url, port) = (&unbound.listen, address.port());
     match unbound.error.kind() {

@@ -1,5 +1,6 @@
 //! First steps in front of a real engine: `doctor` names who has the raw socket, and what `init` writes works as it is written.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -62,6 +63,20 @@ fn image(bed: &Bed, name: &str) {
     bed.run(RAW, &format!("import --change 'ENTRYPOINT [\"/dockgate\"]' --change 'USER 65532:65532' {}.tar {name}", root.display())).ok();
 }
 
+/// The image writes the files too, and knows the socket's path on the host although it sees another one.
+fn from_the_image(bed: &Bed, name: &str) {
+    let here = bed.folder.path().join("here");
+    std::fs::create_dir(&here).unwrap();
+    std::os::unix::fs::chown(&here, Some(1000), None).unwrap();
+    let (socket, gid) = (bed.engine.socket.display(), std::fs::metadata(&bed.engine.socket).unwrap().gid());
+    let mounts = format!("-v {socket}:/var/run/docker.sock -v {}:/here", here.display());
+    bed.run(RAW, &format!("run --rm --network none {mounts} --user 1000:{gid} {name} init --client ping --dir /here")).ok();
+    let text = std::fs::read_to_string(here.join("compose.yml")).unwrap();
+    for part in [format!("source: \"{socket}\""), format!("group_add: [\"{gid}\"]")] {
+        assert!(text.contains(&part), "`{part}` is not in\n{text}");
+    }
+}
+
 fn compose(bed: &Bed, program: &Path, folder: &Path, line: &str) -> Output {
     let mut command = bed.client(program, RAW);
     command.args(["-p", &bed.tag, "-f"]).arg(folder.join("compose.yml")).args(line.split(' '));
@@ -76,10 +91,12 @@ fn what_init_writes_puts_a_client_behind_a_door_as_it_is_written() {
     on_every_engine(|bed| {
         let folder = bed.folder.path().join("init");
         let dir = folder.display().to_string();
-        let made = run(Gate::command(&["init", "--upstream", &url(bed), "--client", "docker-cli-read", "--client", "ping", "--dir", &dir])).ok();
+        let made =
+            run(Gate::command(&["init", "--upstream", &url(bed), "--client", "docker-cli-read", "--client", "ping", "--dir", &dir])).ok();
         assert!(made.contains("engine: unix://") && made.contains("next:"), "{made}");
         let name = format!("dockgate:{}", bed.tag);
         image(bed, &name);
+        from_the_image(bed, &name);
         let file = folder.join("compose.yml");
         let text = std::fs::read_to_string(&file).unwrap().replace("image: dockgate:latest", &format!("image: {name}"));
         std::fs::write(&file, text).unwrap();

@@ -6,7 +6,7 @@ use std::fs;
 use crate::cli::ids::{Me, Owner};
 use crate::cli::say::Failure;
 use crate::cli::trouble::{Trouble, join_the_group, place};
-use crate::cli::{ask, engine};
+use crate::cli::{around, ask, engine};
 use crate::config::{Config, UpstreamUrl};
 use crate::docker::{ApiVersion, Value};
 use crate::proxy::Upstream;
@@ -76,7 +76,8 @@ async fn told(upstream: &Upstream, url: &UpstreamUrl, lines: &mut Vec<Line>) -> 
         answer.inspect_err(missing).ok()
     };
     let (info, containers, volumes) = (tell(info), tell(containers), tell(volumes));
-    lines.extend(mounts::lines(containers.as_ref().unwrap_or(&Value::Null), volumes.as_ref().unwrap_or(&Value::Null), url));
+    let (list, volumes) = (containers.as_ref().unwrap_or(&Value::Null), volumes.unwrap_or(Value::Null));
+    lines.extend(mounts::lines(list, &volumes, mounts::on_the_host(list, url, &around::own_container()).as_deref()));
     // podman has no network of that name
     lines.extend(info.iter().flat_map(|info| settings::lines(info, bridge.as_ref().unwrap_or(&Value::Null))));
     let running = containers.as_ref().map(Value::items).unwrap_or_default().iter().find(|container| container.text("State") == "running");

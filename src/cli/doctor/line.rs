@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::cli::load;
 use crate::cli::say::Paint;
 
 /// How it is.
@@ -89,8 +90,9 @@ pub fn text(lines: &[Line], paint: Paint) -> String {
         }
     }
     let count = |level: Level| lines.iter().filter(|line| line.level == level).count();
-    let sum =
-        format!("{} ok, {} notes, {} warnings, {} failures", count(Level::Ok), count(Level::Note), count(Level::Warn), count(Level::Fail));
+    let counts =
+        [(Level::Fail, "failure"), (Level::Warn, "warning"), (Level::Note, "note")].map(|(level, word)| load::count(count(level), word));
+    let sum = format!("{}, {} fine", counts.join(", "), count(Level::Ok));
     out.push_str(&paint.bold(&sum));
     out
 }
@@ -111,7 +113,7 @@ mod tests {
         let text = text(&lines, Paint::PLAIN);
         assert_eq!(
             text,
-            "ok    engine      there\nfail  door        shut\n                  help: open it\n1 ok, 0 notes, 0 warnings, 1 failures"
+            "ok    engine      there\nfail  door        shut\n                  help: open it\n1 failure, no warnings, no notes, 1 fine"
         );
         assert_eq!(json(&lines)["fine"], false);
         assert_eq!(json(&lines[..1])["lines"][0]["about"], "engine");

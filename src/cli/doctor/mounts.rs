@@ -70,12 +70,22 @@ fn rootless(path: &str) -> bool {
     below.is_some_and(|parts| matches!(parts.as_slice(), [_] | [_, "docker.sock"] | [_, "podman"] | [_, "podman", "podman.sock"]))
 }
 
-/// A line for each, and what it could have instead.
-pub fn lines(containers: &Value, volumes: &Value, engine: &UpstreamUrl) -> Vec<Line> {
-    let socket = match engine {
-        UpstreamUrl::Unix(path) => path.to_str(),
-        UpstreamUrl::Tcp(_) => None,
-    };
+/// The path of the engine's socket on its host. In a container that is the source of the mount that holds it;
+/// `own` is the text in which this process's container names itself.
+pub fn on_the_host(containers: &Value, engine: &UpstreamUrl, own: &str) -> Option<String> {
+    let UpstreamUrl::Unix(path) = engine else { return None };
+    let path = path.to_str()?;
+    let is_own = |container: &&Value| Some(container.text("Id")).is_some_and(|id| id.len() == 64 && own.contains(id));
+    let mounts = containers.items().iter().find(is_own).and_then(|container| container.get("Mounts")).map(Value::items).unwrap_or_default();
+    let source = mounts.iter().find_map(|mount| {
+        let rest = path.strip_prefix(mount.text("Destination")).filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+        Some(format!("{}{rest}", mount.text("Source")))
+    });
+    Some(source.unwrap_or_else(|| path.to_owned()))
+}
+
+/// A line for each, and what it could have instead; `socket` is the engine's on its host.
+pub fn lines(containers: &Value, volumes: &Value, socket: Option<&str>) -> Vec<Line> {
     let (own, others): (Vec<Holder>, Vec<Holder>) = holders(containers, volumes, socket).into_iter().partition(Holder::is_dockgate);
     let mut lines: Vec<Line> = others.iter().take(MOST).map(line).collect();
     if others.len() > MOST {
@@ -137,9 +147,21 @@ mod tests {
         let containers = value(&format!(
             r#"[{{"Names":["/proxy"],"Image":"traefik:v3",{mount}}},{{"Names":["/gate"],"Image":"dockgate:latest",{mount}}},{{"Names":["/own"],"Image":"acme/own",{mount}}}]"#
         ));
-        let lines = lines(&containers, &Value::Null, &"unix:///var/run/docker.sock".parse().unwrap());
+        let lines = lines(&containers, &Value::Null, None);
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[0].found.contains("`proxy` (traefik:v3)") && lines[0].todo[0].contains("--client traefik"), "{lines:?}");
         assert!(lines[1].todo[0].contains("dockgate learn"), "{lines:?}");
+    }
+
+    #[test]
+    fn in_a_container_the_engines_socket_has_the_hosts_path() {
+        let id = "0123456789abcdef".repeat(4);
+        let containers = value(&format!(
+            r#"[{{"Id":"{id}","Mounts":[{{"Destination":"/etc/x","Source":"/srv/x"}},{{"Destination":"/var/run/docker.sock","Source":"/srv/engine.sock"}}]}}]"#
+        ));
+        let (engine, own) = ("unix:///var/run/docker.sock".parse().unwrap(), format!("/srv/containers/{id}/hostname /etc/hostname"));
+        assert_eq!(on_the_host(&containers, &engine, &own).as_deref(), Some("/srv/engine.sock"));
+        assert_eq!(on_the_host(&containers, &engine, "no container").as_deref(), Some("/var/run/docker.sock"));
+        assert_eq!(on_the_host(&containers, &"tcp://engine:2375".parse().unwrap(), &own), None);
     }
 }

@@ -2,13 +2,12 @@
 //! Knows nothing of what is written.
 
 use std::fs;
-use std::path::Path;
 
 use crate::cli::clients::{self, Client};
 use crate::cli::doctor::mounts;
 use crate::cli::ids::{self, Owner};
 use crate::cli::say::{self, Failure};
-use crate::cli::{ask, engine};
+use crate::cli::{around, ask, engine};
 use crate::config::{Config, UpstreamUrl};
 use crate::docker::Value;
 
@@ -26,8 +25,10 @@ pub enum Rights {
 /// An engine, as far as it is known.
 #[derive(Debug)]
 pub struct Surveyed {
-    /// Where it is on the host.
+    /// Where it is, as seen from here.
     pub url: UpstreamUrl,
+    /// The path of its socket on its host, which differs from the one that is seen from a container.
+    pub source: Option<String>,
     /// Where that was said.
     pub said_by: &'static str,
     /// The group of its socket, where the socket can be seen.
@@ -58,7 +59,11 @@ pub fn survey(flag: Option<&str>) -> Result<Surveyed, Failure> {
         UpstreamUrl::Unix(path) => fs::metadata(path).ok().map(|meta| Owner::of(&meta).gid),
         UpstreamUrl::Tcp(_) => None,
     };
-    let nothing = Surveyed { url, said_by, group, rights: Rights::Root, selinux: false, holders: Vec::new(), silent: None };
+    let source = match &url {
+        UpstreamUrl::Unix(path) => path.to_str().map(str::to_owned),
+        UpstreamUrl::Tcp(_) => None,
+    };
+    let nothing = Surveyed { url, source, said_by, group, rights: Rights::Root, selinux: false, holders: Vec::new(), silent: None };
     super::super::runtime()?.block_on(asked(nothing))
 }
 
@@ -70,6 +75,7 @@ async fn asked(surveyed: Surveyed) -> Result<Surveyed, Failure> {
     };
     let (containers, volumes) = tokio::join!(ask::json(&upstream, "/containers/json"), ask::json(&upstream, "/volumes"));
     let (containers, volumes) = (containers.unwrap_or(Value::Null), volumes.unwrap_or(Value::Null));
+    let surveyed = Surveyed { source: mounts::on_the_host(&containers, &surveyed.url, &around::own_container()), ..surveyed };
     let has = |name: &str| {
         info.get("SecurityOptions")
             .into_iter()
@@ -81,20 +87,12 @@ async fn asked(surveyed: Surveyed) -> Result<Surveyed, Failure> {
         (false, true) => Rights::Remapped,
         (false, false) => Rights::Root,
     };
-    let holders = mounts::holders(&containers, &volumes, surveyed.socket().and_then(Path::to_str));
+    let holders = mounts::holders(&containers, &volumes, surveyed.source.as_deref());
     let holders = holders.into_iter().filter(|holder| !holder.is_dockgate()).map(|holder| (holder.container, holder.image)).collect();
     Ok(Surveyed { rights, selinux: has("selinux"), holders, ..surveyed })
 }
 
 impl Surveyed {
-    /// Its socket on the host.
-    pub fn socket(&self) -> Option<&Path> {
-        match &self.url {
-            UpstreamUrl::Unix(path) => Some(path),
-            UpstreamUrl::Tcp(_) => None,
-        }
-    }
-
     /// The presets of the containers that have its socket.
     pub fn proposed(&self) -> Vec<&'static Client> {
         let mut found: Vec<&'static Client> = Vec::new();

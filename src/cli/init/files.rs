@@ -31,7 +31,7 @@ pub fn needs_grants(client: &Client) -> bool {
 impl Plan {
     /// `dockgate.toml`.
     pub fn toml(&self) -> String {
-        let engine = if self.surveyed.socket().is_some() { format!("unix://{SOCKET}") } else { self.surveyed.url.to_string() };
+        let engine = if self.surveyed.source.is_some() { format!("unix://{SOCKET}") } else { self.surveyed.url.to_string() };
         let mut out = format!("version = 1\n\n[upstream]\nurl = \"{engine}\"\n");
         for client in &self.clients {
             let name = client.preset;
@@ -62,11 +62,11 @@ impl Plan {
         let label = if self.surveyed.selinux { ", \"label:disable\"" } else { "" };
         let _ = writeln!(out, "    security_opt: [\"no-new-privileges:true\"{label}]");
         out.push_str("    restart: unless-stopped\n    healthcheck:\n      test: [\"CMD\", \"/dockgate\", \"healthcheck\"]\n      interval: 5s\n      timeout: 3s\n      retries: 5\n    volumes:\n");
-        if let Some(socket) = self.surveyed.socket() {
+        if let Some(socket) = &self.surveyed.source {
             let _ = writeln!(
                 out,
                 "      - type: bind\n        source: {}\n        target: {SOCKET}\n        read_only: true\n        bind:\n          create_host_path: false",
-                quoted(&socket.display().to_string())
+                quoted(socket)
             );
         }
         out.push_str("      - ./dockgate.toml:/etc/dockgate/dockgate.toml:ro\n      - trail:/var/log/dockgate\n");
@@ -81,18 +81,17 @@ impl Plan {
     /// How dockgate reaches the engine.
     fn rights(&self, out: &mut String) {
         let Surveyed { group, rights, .. } = &self.surveyed;
-        let Some(socket) = self.surveyed.socket() else { return };
+        let Some(socket) = &self.surveyed.source else { return };
         let (gid, why) = match (rights, group) {
             (Rights::Rootless, _) => {
                 ("0".to_owned(), "the group of the engine's user, which is 0 in containers of a rootless engine".to_owned())
             }
             (Rights::Root | Rights::Remapped, Some(gid)) => {
-                (gid.to_string(), format!("the group of {} on this host: {}", socket.display(), ids::group(*gid)))
+                (gid.to_string(), format!("the group of {} on this host: {}", socket, ids::group(*gid)))
             }
-            (Rights::Root | Rights::Remapped, None) => (
-                "${DOCKER_GID:?the group of the engine's socket}".to_owned(),
-                format!("DOCKER_GID=$(stat -c %g {}) on the host", socket.display()),
-            ),
+            (Rights::Root | Rights::Remapped, None) => {
+                ("${DOCKER_GID:?the group of the engine's socket}".to_owned(), format!("DOCKER_GID=$(stat -c %g {}) on the host", socket))
+            }
         };
         let _ = writeln!(out, "    # {why}\n    group_add: [\"{gid}\"]");
         if *rights == Rights::Remapped {
@@ -148,8 +147,16 @@ mod tests {
     fn plan(names: &[&str], rights: Rights) -> Plan {
         let clients = names.iter().map(|name| CLIENTS.iter().find(|client| client.preset == *name).unwrap()).collect();
         let url = "unix:///var/run/docker.sock".parse().unwrap();
-        let surveyed =
-            Surveyed { url, said_by: "found there", group: Some(99_998), rights, selinux: false, holders: Vec::new(), silent: None };
+        let surveyed = Surveyed {
+            url,
+            source: Some("/var/run/docker.sock".to_owned()),
+            said_by: "found there",
+            group: Some(99_998),
+            rights,
+            selinux: false,
+            holders: Vec::new(),
+            silent: None,
+        };
         Plan { clients, surveyed }
     }
 
@@ -184,7 +191,7 @@ mod tests {
         other.surveyed.selinux = true;
         let text = other.compose();
         assert!(text.contains("${DOCKER_GID:?") && text.contains("\"label:disable\""), "{text}");
-        other.surveyed.url = "tcp://engine:2375".parse().unwrap();
+        (other.surveyed.url, other.surveyed.source) = ("tcp://engine:2375".parse().unwrap(), None);
         let text = other.compose();
         assert!(
             !text.contains("network_mode") && !text.contains("/var/run/docker.sock") && other.toml().contains("tcp://engine:2375"),

@@ -106,7 +106,11 @@ fn clients(args: &Args, named: Vec<&'static Client>, surveyed: &Surveyed) -> Res
 }
 
 fn write(folder: &Path, places: &[PathBuf; 2], texts: [&String; 2]) -> Result<(), Failure> {
-    let cannot = |place: &Path, error: &io::Error| Failure::usage(format!("cannot write `{}`: {error}", place.display()));
+    let cannot = |place: &Path, error: &io::Error| {
+        let failure = Failure::usage(format!("cannot write `{}`: {error}", place.display()));
+        let denied = error.kind() == io::ErrorKind::PermissionDenied;
+        if denied { failure.hint("run init as the user whose folder it is (`--user $(id -u):$(id -g)` with docker run)") } else { failure }
+    };
     fs::create_dir_all(folder).map_err(|error| cannot(folder, &error))?;
     for (place, text) in places.iter().zip(texts) {
         let written = fs::File::create(place).and_then(|mut file| file.write_all(text.as_bytes()));

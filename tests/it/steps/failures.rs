@@ -17,11 +17,15 @@ const SERVES: &str = "use it";
 /// All that was said to one of the failures; nothing where it cannot be had here.
 pub type Seen = Option<String>;
 
-/// The failures by their names.
-pub const ALL: &[(&str, fn() -> Seen)] = &[
+/// A failure's name, and what brings it about.
+type Failure = (&'static str, fn() -> Seen);
+
+/// All of them.
+pub const ALL: &[Failure] = &[
     ("engine: denied", engine_denied),
     ("engine: denied to serve", serve_denied),
     ("engine: a closed folder", engine_behind_a_closed_folder),
+    ("engine: forbidden", engine_forbidden),
     ("engine: dead", engine_dead),
     ("engine: missing", engine_missing),
     ("engine: a folder", engine_is_a_folder),
@@ -247,38 +251,50 @@ fn port_below_1024() -> Seen {
     })
 }
 
-/// Has the kernel say to a program that it knows no IPv6, as it does where IPv6 is switched off at boot: `EAFNOSUPPORT` to `socket(AF_INET6, …)`.
-const NO_IPV6: &str = "
+/// Has the kernel refuse a system call to a program. `ipv6`: `EAFNOSUPPORT` to `socket(AF_INET6, …)`, as where IPv6 is switched off
+/// at boot. `connect`: `EACCES` to `connect(…)`, as SELinux and AppArmor do.
+const REFUSE: &str = "
 import ctypes, os, platform, struct, sys
-number = {'x86_64': 41, 'aarch64': 198}[platform.machine()]
-rules = [(0x20, 0, 0, 0), (0x15, 0, 3, number), (0x20, 0, 0, 16), (0x15, 0, 1, 10), (0x06, 0, 0, 0x50000 | 97), (0x06, 0, 0, 0x7fff0000)]
+numbers = {'x86_64': (41, 42), 'aarch64': (198, 203)}[platform.machine()]
+ipv6 = [(0x20, 0, 0, 0), (0x15, 0, 3, numbers[0]), (0x20, 0, 0, 16), (0x15, 0, 1, 10), (0x06, 0, 0, 0x50000 | 97)]
+connect = [(0x20, 0, 0, 0), (0x15, 0, 1, numbers[1]), (0x06, 0, 0, 0x50000 | 13)]
+rules = {'ipv6': ipv6, 'connect': connect}[sys.argv[1]] + [(0x06, 0, 0, 0x7fff0000)]
 code = ctypes.create_string_buffer(b''.join(struct.pack('HBBI', *rule) for rule in rules))
 class Program(ctypes.Structure): _fields_ = [('length', ctypes.c_ushort), ('code', ctypes.c_void_p)]
 prctl = ctypes.CDLL(None, use_errno=True).prctl
 assert prctl(38, 1, 0, 0, 0) == 0 and prctl(22, 2, ctypes.byref(Program(len(rules), ctypes.addressof(code))), 0, 0) == 0
-os.execv(sys.argv[1], sys.argv[1:])
+os.execv(sys.argv[2], sys.argv[2:])
 ";
 
-fn without_ipv6(place: &Place, args: &[&str]) -> Option<Command> {
+fn refusing(what: &str, place: &Place, args: &[&str]) -> Option<Command> {
     let works = Command::new("python3").args(["-c", "import ctypes"]).output().is_ok_and(|output| output.status.success());
     if !works {
-        crate::support::report("SKIPPED: no python3, which takes IPv6 away");
+        crate::support::report("SKIPPED: no python3, which has the kernel refuse a call");
         return None;
     }
     let mut command = Command::new("python3");
-    command.args(["-c", NO_IPV6, env!("CARGO_BIN_EXE_dockgate")]).args(args).env_remove("DOCKER_HOST").current_dir(place.at(""));
+    command.args(["-c", REFUSE, what, env!("CARGO_BIN_EXE_dockgate")]).args(args).env_remove("DOCKER_HOST").current_dir(place.at(""));
     Some(command)
+}
+
+fn engine_forbidden() -> Seen {
+    let place = Place::new();
+    let _engine = UnixListener::bind(place.at("engine.sock")).unwrap();
+    let command = refusing("connect", &place, &["scan", "--upstream", &place.url("engine.sock")])?;
+    Some(
+        ended(command).fails(2, &["although its access bits let user", "security_opt: [\"label:disable\"]", "journalctl -k | grep DENIED"]),
+    )
 }
 
 fn no_ipv6() -> Seen {
     let place = Place::new();
-    let command = without_ipv6(&place, &["serve", "--upstream", &place.url("e.sock"), "--listen", "tcp://[::1]:2375"])?;
+    let command = refusing("ipv6", &place, &["serve", "--upstream", &place.url("e.sock"), "--listen", "tcp://[::1]:2375"])?;
     Some(ended(command).fails(2, &["there is no IPv6 here", "listen on `tcp://127.0.0.1:2375`"]))
 }
 
 fn compatible_without_ipv6() -> Seen {
     let place = Place::new();
-    let mut command = without_ipv6(&place, &["serve", "--upstream", &place.url("e.sock")])?;
+    let mut command = refusing("ipv6", &place, &["serve", "--upstream", &place.url("e.sock")])?;
     command.env("DOCKGATE_COMPAT", "tecnativa");
     // port 2375 may be taken here: what it would listen on is said before
     let said = until(command, "there is no IPv6 here").err;

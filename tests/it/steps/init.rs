@@ -123,6 +123,42 @@ fn services(compose: &str) -> String {
     format!("services:\n{}\n", lines.map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"))
 }
 
+/// The first block of this language in docs/first-steps.md that holds a text.
+fn shown(language: &str, holds: &str) -> &'static str {
+    let page = include_str!("../../../docs/first-steps.md");
+    let blocks = page.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n'));
+    blocks.into_iter().find(|block| block.contains(holds)).unwrap()
+}
+
+#[test]
+fn the_page_shows_what_is_written() {
+    let place = Place::new();
+    engine(&place);
+    init(&place, &["--client", "traefik"]).ok();
+    assert_eq!(read(&place, "dockgate.toml"), shown("toml", "version = 1"));
+}
+
+#[test]
+fn compose_accepts_the_clients_file_of_the_page() {
+    let Some(way) = compose() else {
+        return crate::support::report("SKIPPED: neither docker-compose nor docker compose is here, so no file was read by it");
+    };
+    let place = Place::new();
+    engine(&place);
+    init(&place, &["--client", "traefik", "--dir", "dockgate"]).ok();
+    place.write("compose.yml", shown("yaml", "include:"));
+    let mut command = Command::new(way[0]);
+    command
+        .args(&way[1..])
+        .args(["-f", "compose.yml", "config"])
+        .current_dir(place.at(""))
+        .env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+    let whole = ended(command).ok();
+    for text in [place.at("dockgate/dockgate.toml").display().to_string(), "service_healthy".to_owned(), "device: tmpfs".to_owned()] {
+        assert!(whole.contains(&text), "`{text}` is not in\n{whole}");
+    }
+}
+
 #[test]
 fn compose_accepts_what_is_written_and_what_it_says_about_every_client() {
     let Some(way) = compose() else {
