@@ -12,6 +12,8 @@ pub struct Me {
     pub uid: u32,
     /// The first group and the supplementary ones.
     pub groups: Vec<u32>,
+    /// Whether access bits do not stop it: root, unless its capabilities were dropped.
+    pub overrides: bool,
 }
 
 impl Me {
@@ -20,12 +22,11 @@ impl Me {
         let first = rustix::process::getegid().as_raw();
         let more = rustix::process::getgroups().unwrap_or_default();
         let groups = std::iter::once(first).chain(more.into_iter().map(rustix::process::Gid::as_raw)).collect();
-        Self { uid: rustix::process::geteuid().as_raw(), groups }
-    }
-
-    /// True for the user whom no access bits stop.
-    pub fn is_root(&self) -> bool {
-        self.uid == 0
+        Self {
+            uid: rustix::process::geteuid().as_raw(),
+            groups,
+            overrides: overrides(&fs::read_to_string("/proc/self/status").unwrap_or_default()),
+        }
     }
 
     /// Whether these access bits let this process do all of `wanted` (4 read, 2 write, 1 enter).
@@ -35,8 +36,14 @@ impl Me {
             (false, true) => 3,
             (false, false) => 0,
         };
-        self.is_root() || owner.mode >> shift & wanted == wanted
+        self.overrides || owner.mode >> shift & wanted == wanted
     }
+}
+
+/// Whether the effective capabilities of a `/proc/PID/status` hold `CAP_DAC_OVERRIDE`, which is bit 1.
+fn overrides(status: &str) -> bool {
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    effective.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).is_some_and(|bits| bits & 2 != 0)
 }
 
 /// Whose a file is.
@@ -129,10 +136,12 @@ mod tests {
 
     #[test]
     fn the_first_bits_that_concern_a_user_decide() {
-        let me = Me { uid: 1000, groups: vec![1000, 998] };
+        let me = Me { uid: 1000, groups: vec![1000, 998], overrides: false };
         let socket = |uid, gid, mode| Owner { uid, gid, mode };
         assert!(me.may(&socket(0, 998, 0o660), 6) && me.may(&socket(0, 0, 0o666), 6) && me.may(&socket(1000, 0, 0o600), 6));
         assert!(!me.may(&socket(0, 997, 0o660), 6) && !me.may(&socket(1000, 998, 0o060), 6) && !me.may(&socket(0, 998, 0o606), 6));
-        assert!(Me { uid: 0, groups: vec![] }.may(&socket(1, 1, 0), 7));
+        let root = |overrides| Me { uid: 0, groups: vec![], overrides };
+        assert!(root(true).may(&socket(1, 1, 0), 7) && !root(false).may(&socket(1, 1, 0o660), 6));
+        assert!(overrides("Name:\tx\nCapEff:\t000001ffffffffff\n") && !overrides("CapEff:\t0000000000000400\n") && !overrides(""));
     }
 }

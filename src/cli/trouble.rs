@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_group_is_named_in_the_words_of_compose_and_of_the_host() {
-        let (socket, me) = (Owner { uid: 0, gid: 99_998, mode: 0o660 }, Me { uid: 65_532, groups: vec![65_532] });
+        let (socket, me) = (Owner { uid: 0, gid: 99_998, mode: 0o660 }, Me { uid: 65_532, groups: vec![65_532], overrides: false });
         let hints = join_the_group(&socket, &me).join("\n");
         assert!(hints.contains("`group_add: [\"99998\"]`") && hints.contains("`usermod -aG 99998 USER`"), "{hints}");
         let alone = join_the_group(&Owner { mode: 0o600, ..socket }, &me).join("\n");

@@ -1,14 +1,16 @@
 //! Why a door does not open, in words that say what to do.
 //! Knows nothing of how doors are opened.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::Path;
+
+use rustix::fs::Access;
 
 use crate::config::{Config, Listen};
 use crate::proxy::door::{Step, Unbound};
 
-use super::ids::{self, Me, Owner};
+use super::ids::{self, Me};
 use super::say::Failure;
 
 /// Ports below this one need a right, where the system has not lowered it.
@@ -130,9 +132,21 @@ pub fn without_ipv6(address: SocketAddr) -> SocketAddr {
     SocketAddr::from((ip, address.port()))
 }
 
-/// What a folder that must be writable is missing, for other files than doors.
-pub fn not_writable(folder: &Path) -> Option<String> {
-    let (there, owner): (_, Owner) = ids::nearest(folder)?;
-    let me = Me::here();
-    (!me.may(&owner, 3)).then(|| format!("`{}` {owner}, and dockgate runs as user {}", there.display(), ids::user(me.uid)))
+/// Why nothing can be made in a folder, or in the first one above it that is there; of a file, why it cannot be written.
+pub fn shut(place: &Path) -> Option<io::Error> {
+    let (there, _) = ids::nearest(place)?;
+    let wanted = if there.is_dir() { Access::WRITE_OK | Access::EXEC_OK } else { Access::WRITE_OK };
+    rustix::fs::access(&there, wanted).err().map(io::Error::from)
+}
+
+/// The same in words, for other files than doors.
+pub fn not_writable(place: &Path) -> Option<String> {
+    let error = shut(place)?;
+    let (there, owner) = ids::nearest(place)?;
+    let there = there.display();
+    Some(if error.kind() == ErrorKind::PermissionDenied {
+        format!("`{there}` {owner}, and dockgate runs as user {}", ids::user(Me::here().uid))
+    } else {
+        format!("`{there}`: {error}")
+    })
 }

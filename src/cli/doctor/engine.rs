@@ -149,7 +149,7 @@ fn access(url: &UpstreamUrl) -> Line {
     if open {
         return line.todo(format!("every user of this host is root through it: `chmod o-rw {}`", path.display()));
     }
-    line.todos(join_the_group(&owner, &Me { uid: 65_532, groups: Vec::new() }).into_iter().take(1))
+    line.todos(join_the_group(&owner, &Me { uid: 65_532, groups: Vec::new(), overrides: false }).into_iter().take(1))
 }
 
 #[cfg(test)]

@@ -65,9 +65,8 @@ fn socket(door: &Door, path: &Path, config: &Config) -> Line {
         There::Folder | There::Other => shut(door, Step::Occupied, ErrorKind::AlreadyExists.into(), config),
         There::Nothing | There::Hidden => {
             let folder = path.parent().unwrap_or(path);
-            if unbound::not_writable(folder).is_some() {
-                let step = if folder.is_dir() { Step::Bind } else { Step::Folder };
-                return shut(door, step, ErrorKind::PermissionDenied.into(), config);
+            if let Some(error) = unbound::shut(folder) {
+                return shut(door, if folder.is_dir() { Step::Bind } else { Step::Folder }, error, config);
             }
             line(Level::Ok, door, "can be made")
         }
@@ -97,7 +96,7 @@ fn port(door: &Door, address: SocketAddr, config: &Config) -> Line {
 /// A group that the socket cannot be given to.
 fn group(door: &Door, config: &Config) -> Option<Line> {
     let me = Me::here();
-    door.group.filter(|gid| !me.is_root() && !me.groups.contains(gid))?;
+    door.group.filter(|gid| !me.overrides && !me.groups.contains(gid))?;
     let error = io::Error::new(ErrorKind::PermissionDenied, format!("user {} is no member", ids::user(me.uid)));
     matches!(door.listen, Listen::Unix(_)).then(|| shut(door, Step::Give, error, config))
 }

@@ -37,6 +37,7 @@ pub const ALL: &[Failure] = &[
     ("engine: another server", engine_is_another_server),
     ("door: folder denied", door_folder_denied),
     ("door: socket denied", door_socket_denied),
+    ("door: read-only", door_on_a_read_only_disk),
     ("door: no place", no_place_for_the_door),
     ("door: foreign group", door_for_a_foreign_group),
     ("door: served", door_served_by_another),
@@ -181,6 +182,28 @@ fn door_socket_denied() -> Seen {
         let args = ["serve", "--upstream", &place.url("e.sock"), "--listen", &place.url("door/docker.sock")];
         place.run_as_nobody(&args).fails(2, &["its socket cannot be made: permission denied", "/door` belongs to user root (0)"])
     })
+}
+
+fn door_on_a_read_only_disk() -> Seen {
+    let works = Command::new("unshare").args(["--mount", "true"]).output().is_ok_and(|output| output.status.success());
+    if !works {
+        crate::support::report("SKIPPED: no mounts of its own for a process here");
+        return None;
+    }
+    let place = Place::new();
+    std::fs::create_dir(place.at("disk")).unwrap();
+    let dockgate = |args: &str| {
+        let script = format!("mount -t tmpfs -o ro none disk && exec {} {args}", env!("CARGO_BIN_EXE_dockgate"));
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", &script]).current_dir(place.at("")).env_remove("DOCKER_HOST");
+        ended(command)
+    };
+    let (engine, door) = (place.url("e.sock"), place.url("disk/door/docker.sock"));
+    let config = place.config(&format!("[upstream]\nurl = \"{engine}\"\n[[door]]\nlisten = \"{door}\"\npolicy = \"ping\"\n"));
+    let doctor = dockgate(&format!("doctor --config {config}"));
+    assert!(doctor.code == 1 && doctor.out.contains("its folder cannot be made: Read-only file system"), "{doctor:?}");
+    let texts = ["its folder cannot be made: Read-only file system", &format!("mount a volume at `{}`", place.at("disk/door").display())];
+    Some(dockgate(&format!("serve --config {config}")).fails(2, &texts))
 }
 
 fn no_place_for_the_door() -> Seen {
@@ -399,5 +422,5 @@ fn every_usual_first_failure_says_what_is_wrong_and_what_to_do() {
         .filter(|(_, produce)| produce().is_some_and(|said| said.contains("help:") || said.contains("INFO") || said.contains("warning:")));
     let count = seen.count();
     crate::support::report(&format!("first failures seen: {count} of {}", ALL.len()));
-    assert!(!root() || count + 4 >= ALL.len(), "{count}");
+    assert!(!root() || count + 5 >= ALL.len(), "{count}");
 }
