@@ -77,11 +77,12 @@ fn socket(door: &Door, path: &Path, config: &Config) -> Line {
 fn served(door: &Door, config: &Config) -> Line {
     match healthcheck::ask(&door.listen, PATIENCE) {
         Ok(answer) if healthcheck::is_ours(&answer) => line(Level::Ok, door, "is served by a dockgate"),
-        Ok(_) => shut(door, Step::Served, ErrorKind::AddrInUse.into(), config),
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
             line(Level::Note, door, "is a socket that nobody serves").todo("dockgate removes it when it starts")
         }
-        Err(error) => line(Level::Warn, door, &format!("is there, and does not answer: {error}")),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => shut(door, Step::Clear, error, config),
+        // whoever it is that answers otherwise, or nothing
+        Ok(_) | Err(_) => shut(door, Step::Served, ErrorKind::AddrInUse.into(), config),
     }
 }
 
@@ -176,7 +177,7 @@ mod tests {
         let program = std::thread::spawn(move || drop(other.accept()));
         let config = config(&format!("[[door]]\nlisten = \"tcp://{address}\"\npolicy = \"read-only\"\n"));
         let line = &lines(&config)[0];
-        assert!(line.level >= Level::Warn, "{line:?}");
+        assert!(line.level == Level::Fail && line.found.contains("is in use"), "{line:?}");
         program.join().unwrap();
     }
 

@@ -120,7 +120,7 @@ fn an_engine_that_hangs_does_not_hang_it() {
     let out = Script { info: None, ..Script::default() }.doctor(&[]).ok();
     assert!(out.contains("warn  engine      one answer is missing: ") && out.contains("does not answer within 2 s"), "{out}");
     assert!(out.contains("ok    raw socket"), "{out}");
-    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
 }
 
 #[test]
