@@ -8,7 +8,7 @@ use super::load::{self, count};
 use super::say::{self, Failure, Paint};
 
 /// Where a file is looked for.
-const PLACES: [&str; 2] = ["dockgate.toml", "/etc/dockgate/dockgate.toml"];
+pub const PLACES: [&str; 2] = ["dockgate.toml", "/etc/dockgate/dockgate.toml"];
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,9 @@ Exit codes: 0 no errors (there may be warnings), 1 errors, 2 the file cannot be 
 pub fn run(args: &Args) -> Outcome {
     let file = args.file.as_deref().or_else(|| PLACES.into_iter().find(|place| Path::new(place).is_file()));
     let nowhere = || {
-        Failure::usage("there is no dockgate.toml here, and no /etc/dockgate/dockgate.toml").hint("name the file: `dockgate check FILE`")
+        Failure::usage("there is no dockgate.toml here, and no /etc/dockgate/dockgate.toml")
+            .hint("name the file: `dockgate check FILE`")
+            .hint("`dockgate init` writes one")
     };
     let (loaded, text) = load::load(file.ok_or_else(nowhere)?)?;
     let paint = Paint::stdout();

@@ -59,15 +59,43 @@ pub enum NotFound {
     Nowhere(Vec<String>),
 }
 
+/// What is at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum There {
+    /// A socket.
+    Socket,
+    /// A folder.
+    Folder,
+    /// Another file.
+    Other,
+    /// Nothing.
+    Nothing,
+    /// It cannot be seen.
+    Hidden,
+}
+
+impl There {
+    /// Why it is no place for an engine.
+    fn unlike(self) -> Option<&'static str> {
+        match self {
+            Self::Socket => None,
+            Self::Folder => Some("a folder, which docker makes where the source of a mount is missing"),
+            Self::Other => Some("a file that is no socket"),
+            Self::Nothing => Some("nothing there"),
+            Self::Hidden => Some("permission denied on the way there"),
+        }
+    }
+}
+
 /// The first place that holds a socket. `doors` are dockgate's own: `DOCKER_HOST` may name one of them in the shell of who uses it.
 ///
 /// # Errors
 /// Where nothing was found.
-pub fn upstream(surroundings: &Surroundings, doors: &[Listen], is_socket: impl Fn(&Path) -> bool) -> Result<Found, NotFound> {
+pub fn upstream(surroundings: &Surroundings, doors: &[Listen], look: impl Fn(&Path) -> There) -> Result<Found, NotFound> {
     let mut looked = Vec::new();
     if let Some(text) = &surroundings.docker_host {
         let upstream = docker_host(text, surroundings.docker_tls)?;
-        match missing(&upstream, doors, &is_socket) {
+        match missing(&upstream, doors, &look) {
             None => return Ok(Found { upstream, said_by: "DOCKER_HOST", skipped: looked }),
             Some(why) => looked.push(format!("{upstream} of DOCKER_HOST: {why}")),
         }
@@ -75,7 +103,7 @@ pub fn upstream(surroundings: &Surroundings, doors: &[Listen], is_socket: impl F
     let skipped = looked.clone();
     for (path, said_by) in places(surroundings) {
         let upstream = UpstreamUrl::Unix(path);
-        match missing(&upstream, doors, &is_socket) {
+        match missing(&upstream, doors, &look) {
             None => return Ok(Found { upstream, said_by, skipped }),
             Some(why) => looked.push(format!("{upstream}: {why}")),
         }
@@ -96,11 +124,11 @@ fn docker_host(text: &str, tls: DockerTls) -> Result<UpstreamUrl, NotFound> {
 }
 
 /// Why a place is passed over.
-fn missing(upstream: &UpstreamUrl, doors: &[Listen], is_socket: &impl Fn(&Path) -> bool) -> Option<&'static str> {
+fn missing(upstream: &UpstreamUrl, doors: &[Listen], look: &impl Fn(&Path) -> There) -> Option<&'static str> {
     match upstream {
         UpstreamUrl::Unix(path) if doors.contains(&Listen::Unix(path.clone())) => Some("this is dockgate's own door"),
-        UpstreamUrl::Unix(path) if !is_socket(path) => Some("no socket there"),
-        UpstreamUrl::Unix(_) | UpstreamUrl::Tcp(_) | UpstreamUrl::Https(_) => None,
+        UpstreamUrl::Unix(path) => look(path).unlike(),
+        UpstreamUrl::Tcp(_) | UpstreamUrl::Https(_) => None,
     }
 }
 
@@ -138,7 +166,8 @@ mod tests {
     }
 
     fn found(surroundings: &Surroundings, there: &[&str]) -> Result<String, NotFound> {
-        upstream(surroundings, &[], |path| there.iter().any(|one| Path::new(one) == path)).map(|found| found.upstream.to_string())
+        let look = |path: &Path| if there.iter().any(|one| Path::new(one) == path) { There::Socket } else { There::Nothing };
+        upstream(surroundings, &[], look).map(|found| found.upstream.to_string())
     }
 
     #[test]
@@ -171,12 +200,20 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_at_a_place_is_said_to_be_one() {
+        let look = |path: &Path| if path == Path::new(DOCKER) { There::Folder } else { There::Hidden };
+        let Err(NotFound::Nowhere(looked)) = upstream(&surroundings(None, None), &[], look) else { panic!("found an engine") };
+        assert_eq!(looked[0], "unix:///var/run/docker.sock: a folder, which docker makes where the source of a mount is missing");
+        assert!(looked[1].ends_with(": permission denied on the way there"), "{looked:?}");
+    }
+
+    #[test]
     fn a_place_is_named_once_and_own_doors_are_passed_over() {
         let Err(NotFound::Nowhere(looked)) = found(&surroundings(None, Some("/run/user/1000")), &[]) else { panic!("found an engine") };
         assert_eq!(looked.len(), 4, "{looked:?}");
         let door: Listen = "unix:///run/dockgate/docker.sock".parse().unwrap();
         let around = surroundings(Some("unix:///run/dockgate/docker.sock"), None);
-        let found = upstream(&around, &[door], |_| true).unwrap();
+        let found = upstream(&around, &[door], |_| There::Socket).unwrap();
         assert_eq!(found.upstream.to_string(), "unix:///var/run/docker.sock");
         assert_eq!(found.skipped, ["unix:///run/dockgate/docker.sock of DOCKER_HOST: this is dockgate's own door"]);
     }

@@ -2,7 +2,7 @@
 //! Knows nothing of requests.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::audit::{self, Settings, Trail};
@@ -10,10 +10,11 @@ use crate::config::{self, AuditSync, CheckpointsTo, Config, DEFAULT_POLICY, Door
 use crate::proxy::Upstream;
 use crate::proxy::serve::Server;
 
-use super::find::{self, NotFound};
+use super::find;
+use super::ids::Me;
 use super::reload::{self, Reloader};
 use super::say::{self, Failure, Paint};
-use super::{Outcome, around, compat, engine, load, sinks, stop};
+use super::{Outcome, around, compat, engine, load, sinks, stop, trouble, unbound};
 
 /// How long a first question to the engine may take.
 const FIRST_PING: Duration = Duration::from_secs(3);
@@ -67,13 +68,14 @@ pub fn run(args: &Args) -> Outcome {
 async fn serve(args: &Args, config: &Config, upstream: Upstream) -> Outcome {
     let (stopped, hang_ups) = (stop::requested()?, stop::hang_ups()?);
     let trail = trail(&config.audit)?;
-    let server = Server::bind(config, upstream.clone(), trail.clone()).map_err(|error| unbound(&error))?;
+    let server = Server::bind(config, upstream.clone(), trail.clone()).map_err(|unbound| unbound::failure(&unbound, config))?;
     chosen(config, &server);
     reload::loaded(&trail, server.doors());
     let sinks = sinks::start(&config.audit, &trail)?;
     let mut reloader = Reloader::new(args, config, server.policies(config), trail);
-    if let Err(why) = answers(&upstream).await {
-        say::warn(format_args!("the engine does not answer now: {why}"));
+    if let Err(trouble) = trouble::first_word(&upstream, FIRST_PING).await {
+        say::warn(format_args!("the engine does not answer now: {}", trouble.message()));
+        trouble.hints().iter().for_each(say::help);
     }
     tokio::select! {
         () = server.run(stopped) => {}
@@ -90,8 +92,7 @@ async fn serve(args: &Args, config: &Config, upstream: Upstream) -> Outcome {
 pub fn with_flags(args: &Args, mut config: Config, door: impl Fn() -> Result<String, Failure>) -> Result<Config, Failure> {
     doors(args, &mut config, door)?;
     if let Some(url) = &args.upstream {
-        let wrong = |error: config::UrlError| Failure::usage(format!("--upstream: {}", error.message)).hint(error.hint);
-        config.upstream = Some(url.parse().map_err(wrong)?);
+        config.upstream = Some(engine::named(url)?);
     }
     if let Some(file) = &args.audit {
         config.audit.file = (file.as_os_str() != "-").then(|| std::path::absolute(file).unwrap_or_else(|_| file.clone()));
@@ -123,8 +124,10 @@ fn default_door() -> Result<String, Failure> {
     let places = find::doors(&around::surroundings());
     let usable = places.iter().find(|path| path.parent().is_some_and(around::usable_folder));
     usable.map(|path| format!("unix://{}", path.display())).ok_or_else(|| {
-        let tried: Vec<String> = places.iter().map(|path| path.parent().unwrap_or(path).display().to_string()).collect();
-        Failure::usage(format!("cannot make a folder for the door at {}", tried.join(" or ")))
+        let folders = || places.iter().map(|path| path.parent().unwrap_or(path));
+        let tried: Vec<String> = folders().map(|folder| format!("`{}`", folder.display())).collect();
+        let why = folders().find_map(unbound::not_writable).map_or_else(String::new, |why| format!(": {why}"));
+        Failure::usage(format!("cannot make a folder for the door at {}{why}", tried.join(" or ")))
             .hint("name a place with --listen unix:///path/docker.sock, or set XDG_RUNTIME_DIR")
     })
 }
@@ -133,7 +136,10 @@ fn default_door() -> Result<String, Failure> {
 fn upstream(args: &Args, config: &Config, file: &'static str) -> Result<Upstream, Failure> {
     let (url, said_by) = match &config.upstream {
         Some(url) => (url.clone(), if args.upstream.is_some() { "--upstream" } else { file }),
-        None => found(config)?,
+        None => {
+            let found = engine::found(config)?;
+            (found.upstream, found.said_by)
+        }
     };
     if let Some(door) =
         config.doors.iter().find(|door| matches!((&door.listen, &url), (Listen::Unix(door), UpstreamUrl::Unix(engine)) if door == engine))
@@ -144,41 +150,35 @@ fn upstream(args: &Args, config: &Config, file: &'static str) -> Result<Upstream
     engine::upstream(url, config.engine_tls.clone(), &around::surroundings())
 }
 
-fn found(config: &Config) -> Result<(UpstreamUrl, &'static str), Failure> {
-    let doors: Vec<Listen> = config.doors.iter().map(|door| door.listen.clone()).collect();
-    match find::upstream(&around::surroundings(), &doors, around::is_socket) {
-        Ok(found) => {
-            found.skipped.iter().for_each(|skipped| say::warn(format_args!("passed over {skipped}")));
-            Ok((found.upstream, found.said_by))
-        }
-        Err(NotFound::BadDockerHost(why)) => {
-            Err(Failure::usage(format!("DOCKER_HOST cannot be used: {why}")).hint("name the engine with --upstream"))
-        }
-        Err(NotFound::Nowhere(looked)) => {
-            let places: String = looked.iter().map(|place| format!("\n    {place}")).collect();
-            Err(Failure::usage(format!("no engine was found; looked at{places}"))
-                .hint("start docker, or name an engine with --upstream URL or DOCKER_HOST")
-                .hint("`dockgate demo` shows the gate in front of a small engine in memory"))
-        }
-    }
-}
-
 fn trail(config: &config::Audit) -> Result<Trail, Failure> {
     let settings = settings(config);
     Trail::open(&settings).map_err(|error| {
-        let Some(file) = &settings.file else { return Failure::usage(format!("cannot start the trail: {error}")) };
-        let folder = file.parent().unwrap_or(file);
-        if error.kind() == io::ErrorKind::NotFound && !folder.exists() {
-            let folder = folder.display();
-            return Failure::usage(format!("the folder of the trail does not exist: `{folder}`"))
-                .hint(format!("make it with `mkdir -p {folder}`, or name another file"));
-        }
-        let failure = Failure::usage(format!("cannot open the trail `{}`: {error}", file.display()));
-        if error.kind() != io::ErrorKind::PermissionDenied {
-            return failure;
-        }
-        failure.hint("let the user that dockgate runs as write there, or name another file")
+        settings.file.as_ref().map_or_else(|| Failure::usage(format!("cannot start the trail: {error}")), |file| closed(file, &error))
     })
+}
+
+/// Why a trail's file does not open.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the kinds of errors are the system's, and no closed list")]
+fn closed(file: &Path, error: &io::Error) -> Failure {
+    let folder = file.parent().unwrap_or(file);
+    if error.kind() == io::ErrorKind::NotFound && !folder.exists() {
+        let folder = folder.display();
+        return Failure::usage(format!("the folder of the trail does not exist: `{folder}`"))
+            .hint(format!("make it with `mkdir -p {folder}`, or name another file"));
+    }
+    let failure = |why: String| Failure::usage(format!("cannot open the trail `{}`: {why}", file.display()));
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            let place = if file.exists() { file } else { folder };
+            let uid = Me::here().uid;
+            failure(unbound::not_writable(place).map_or_else(|| error.to_string(), |why| format!("permission denied: {why}")))
+                .hint(format!("give it a folder of its own, as root: `install -d -o {uid} -m 0750 FOLDER`"))
+                .hint(format!("in compose: a volume at its folder that user {uid} may write to, as `dockgate init` writes it"))
+        }
+        io::ErrorKind::ReadOnlyFilesystem => failure(error.to_string()).hint(format!("mount a volume at `{}`", folder.display())),
+        io::ErrorKind::IsADirectory => failure("a folder is there".to_owned()).hint("name a file in it"),
+        _ => failure(error.to_string()),
+    }
 }
 
 /// The trail's settings as the configuration has them.
@@ -206,25 +206,6 @@ fn settings(config: &config::Audit) -> Settings {
         rotate_interval: config.rotate_interval,
         keep_files: config.keep_files,
         fold_above: config.fold_above,
-    }
-}
-
-fn unbound(error: &io::Error) -> Failure {
-    let hints = [
-        (
-            io::ErrorKind::PermissionDenied,
-            "run as a user that may write there and give the socket to its owner and group, or choose another place",
-        ),
-        (io::ErrorKind::AddrInUse, "stop the other process, or choose another place with --listen"),
-        (
-            io::ErrorKind::AddrNotAvailable,
-            "no interface here has this address: where IPv6 is off, listen on 0.0.0.0, or set DISABLE_IPV6=1",
-        ),
-    ];
-    let failure = Failure::usage(error.to_string());
-    match hints.into_iter().find(|(kind, _)| *kind == error.kind()) {
-        Some((_, hint)) => failure.hint(hint),
-        None => failure,
     }
 }
 
@@ -276,13 +257,4 @@ fn whose(door: &Door) -> String {
 fn line(label: &str, text: &str) {
     let padded = format!("{label:<7}");
     say::err(format_args!("dockgate: {} {text}", Paint::stderr().blue(&padded)));
-}
-
-async fn answers(upstream: &Upstream) -> Result<(), String> {
-    match tokio::time::timeout(FIRST_PING, upstream.get("/_ping")).await {
-        Ok(Ok(exchange)) if exchange.reply.status().is_success() => Ok(()),
-        Ok(Ok(exchange)) => Err(format!("it says {}", exchange.reply.status())),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("no answer within 3 s".to_owned()),
-    }
 }

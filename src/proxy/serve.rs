@@ -15,7 +15,7 @@ use crate::config::{Config, Listen, Purpose};
 
 use super::access::Access;
 use super::caller::Caller;
-use super::door::{Accepted, Bound, DoorState};
+use super::door::{Accepted, Bound, DoorState, Step, Unbound};
 use super::output::{Output, ReplyFraming, ReplyHead};
 use super::own::OwnSearch;
 use super::pipeline::{self, Gate};
@@ -42,18 +42,18 @@ impl Server {
     /// Binds every door of a configuration.
     ///
     /// # Errors
-    /// The first door that cannot be bound, with its URL in the message.
-    pub fn bind(config: &Config, upstream: Upstream, trail: Trail) -> io::Result<Self> {
-        if config.purpose == Purpose::Judge {
-            return Err(io::Error::other("this configuration was read without its certificates"));
-        }
+    /// The first door that does not open.
+    pub fn bind(config: &Config, upstream: Upstream, trail: Trail) -> Result<Self, Unbound> {
         let (stop, stopping) = watch::channel(false);
         let limits = config.limits;
         let mut doors = Vec::new();
         for door in &config.doors {
-            let named = |error: io::Error| io::Error::new(error.kind(), format!("door `{}`: {error}", door.listen));
-            let access = Access::new(door, config).map_err(io::Error::other)?;
-            doors.push(Bound::bind(door, access, &limits).map_err(named)?);
+            let unusable = |error: io::Error| Unbound { listen: door.listen.clone(), step: Step::Open, error };
+            if config.purpose == Purpose::Judge {
+                return Err(unusable(io::Error::other("this configuration was read without its certificates")));
+            }
+            let access = Access::new(door, config).map_err(|missing| unusable(io::Error::other(missing)))?;
+            doors.push(Bound::bind(door, access, &limits)?);
         }
         let reconciler = config.audit.reconcile.then(|| Reconciler::start(upstream.clone(), report(&trail)));
         let gate = Gate {

@@ -38,6 +38,7 @@ mod refused;
 mod restart;
 mod rewrite;
 mod runs;
+mod steps;
 mod streams;
 mod targets;
 mod tls;

@@ -30,6 +30,7 @@ mod reload;
 mod report;
 mod rewrite;
 mod secrets;
+mod steps;
 mod streams;
 mod support;
 mod tls;

@@ -17,14 +17,15 @@ use crate::policy::{Act, Create, Facts, Finding, Glob, Level, Need, Policy, Port
 use crate::proxy::Upstream;
 use crate::proxy::upstream::Exchange;
 
-use super::find::{self, NotFound};
 use super::say::{self, Failure, Paint};
-use super::{Outcome, around, engine, load};
+use super::{Outcome, around, engine, load, trouble};
 
 /// The largest answer that is read.
 const MAX_ANSWER: usize = 32 << 20;
 /// How long the engine may take for one answer.
 const ANSWER: Duration = Duration::from_secs(30);
+/// How long it may take to answer at all.
+const FIRST: Duration = Duration::from_secs(5);
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -88,9 +89,7 @@ struct Scan {
 pub fn run(args: &Args) -> Outcome {
     let judged = Judged::new(args)?;
     let upstream = upstream(args)?;
-    let scan = super::runtime()?.block_on(scan(&upstream, judged.create())).map_err(|why| {
-        Failure::usage(format!("the engine cannot be asked: {why}")).hint("name another one with --upstream URL or DOCKER_HOST")
-    })?;
+    let scan = super::runtime()?.block_on(first(&upstream, judged.create()))?;
     match args.format {
         Format::Table => say::out(show::table(&scan, judged.create().level, Paint::stdout()).trim_end()),
         Format::Json => say::out(show::json(&scan, judged.create().level)),
@@ -153,20 +152,20 @@ fn level(level: Level) -> Create {
 }
 
 fn upstream(args: &Args) -> Result<Upstream, Failure> {
-    let surroundings = around::surroundings();
-    let url = match &args.upstream {
-        Some(url) => {
-            url.parse().map_err(|error: config::UrlError| Failure::usage(format!("--upstream: {}", error.message)).hint(error.hint))?
-        }
-        None => match find::upstream(&surroundings, &[], around::is_socket) {
-            Ok(found) => found.upstream,
-            Err(NotFound::BadDockerHost(why)) => return Err(Failure::usage(format!("DOCKER_HOST cannot be used: {why}"))),
-            Err(NotFound::Nowhere(_)) => {
-                return Err(Failure::usage("no engine was found").hint("name one with --upstream URL or DOCKER_HOST"));
-            }
-        },
+    let named = args.upstream.as_deref().map(engine::named).transpose()?;
+    let url = match named {
+        Some(url) => url,
+        None => engine::found(&config::Config::default())?.upstream,
     };
-    engine::upstream(url, None, &surroundings)
+    engine::upstream(url, None, &around::surroundings())
+}
+
+/// Scans an engine that answers.
+async fn first(upstream: &Upstream, create: &Create) -> Result<Scan, Failure> {
+    trouble::first_word(upstream, FIRST).await.map_err(|trouble| trouble.failure())?;
+    let cannot =
+        |why| Failure::usage(format!("the engine cannot be asked: {why}")).hint("name another one with --upstream URL or DOCKER_HOST");
+    scan(upstream, create).await.map_err(cannot)
 }
 
 /// Every container, running or not.

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use crate::proxy::upstream::Address;
+
 use super::*;
 use crate::demo::Engine;
-use crate::proxy::upstream::Address;
 
 async fn scanned(create: &Create) -> Scan {
     let folder = tempfile::tempdir().unwrap();
