@@ -223,6 +223,7 @@ impl Bed {
             container: Some("0123456789abcdef".repeat(4)),
             paths: ["/var/run/docker.sock", "/run/dockgate", "/etc/dockgate", "/var/log/dockgate"].map(str::to_owned).to_vec(),
             volumes: vec!["dockgate-sockets".to_owned()],
+            engine: Vec::new(),
         };
         Ok(Self {
             bytes: case.request.concat().into_bytes(),

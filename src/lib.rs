@@ -10,7 +10,12 @@ pub mod import;
 pub mod learn;
 pub mod policy;
 pub mod proxy;
+pub mod rewrite;
 
 #[cfg(test)]
 #[path = "../tests/it/support/schema.rs"]
 mod json_schema;
+
+#[cfg(test)]
+#[path = "../tests/it/support/pki.rs"]
+mod pki;

@@ -78,7 +78,9 @@ pub struct Entry {
     pub warnings: Option<Vec<String>>,
     /// The checks that spoke, and those that the policy switches.
     pub checks: Option<Vec<String>>,
-    /// The policy of the door.
+    /// Where the client entry stands that chose the policy.
+    pub client: Option<String>,
+    /// The policy of the client or door.
     pub policy: Option<String>,
     /// The digest of the policy.
     pub policy_digest: Option<String>,

@@ -74,6 +74,8 @@ pub(super) struct Line<'a> {
     pub warnings: Vec<String>,
     #[cfg_attr(test, serde(skip_serializing_if = "Vec::is_empty"))]
     pub checks: Vec<Text<'static>>,
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    pub client: Option<Written<Origin>>,
     pub policy: &'a str,
     pub policy_digest: &'a str,
     pub mode: &'static str,
@@ -133,6 +135,7 @@ impl<'a> Line<'a> {
             injected: Vec::new(),
             warnings: Vec::new(),
             checks: Vec::new(),
+            client: None,
             policy: &policy.name,
             policy_digest: &policy.digest,
             mode: policy.mode.as_str(),
@@ -197,6 +200,7 @@ impl<'a> Line<'a> {
     }
 
     fn verdict(&self, out: &mut Members<'_>) {
+        out.some("client", self.client.as_ref(), |out, name, origin| out.shown(name, &origin.0));
         out.text("policy", self.policy);
         out.text("policy_digest", self.policy_digest);
         out.text("mode", self.mode);
@@ -215,6 +219,13 @@ impl<'a> Line<'a> {
         out.some("upstream_us", self.upstream_us, Members::number);
         out.some("ended", self.ended.map(Ended::as_str), Members::text);
         out.some("truncated", self.truncated.then_some(&true), Members::value);
+    }
+
+    /// Names another policy.
+    pub(super) fn of_policy(&mut self, policy: &'a Policy) {
+        self.policy = &policy.name;
+        self.policy_digest = &policy.digest;
+        self.mode = policy.mode.as_str();
     }
 
     /// Drops what can be long; a line has an end.

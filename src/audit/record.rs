@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::docker::operations::Kind;
 use crate::docker::{Head, Operation};
-use crate::policy::{Permit, Policy, Subject};
+use crate::policy::{Origin, Permit, Policy, Subject};
 
 use super::credentials;
 use super::line::{BodyNote, Line, Text, Written};
@@ -107,6 +107,16 @@ impl<'a> Record<'a> {
             }
         }
         record
+    }
+
+    /// Notes the policy that the request is held against from now on, the place of the client entry that chose it, and the container
+    /// that the client was found to run in.
+    pub fn standing(&mut self, policy: &'a Policy, client: Option<&Origin>, container: Option<&'a str>) -> &'a Policy {
+        self.policy = policy;
+        self.line.of_policy(policy);
+        self.line.client = client.map(|origin| Written(origin.clone()));
+        self.line.client_container = container.or(self.line.client_container);
+        policy
     }
 
     /// The id that goes back to the client as `Dockgate-Ref`.

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::find::Surroundings;
+use super::find::{DockerTls, Surroundings, There};
 
 /// An environment variable that is set and not empty.
 pub fn variable(name: &str) -> Option<String> {
@@ -14,16 +14,40 @@ pub fn variable(name: &str) -> Option<String> {
 
 /// What finding needs.
 pub fn surroundings() -> Surroundings {
+    let docker_tls = match (variable("DOCKER_TLS_VERIFY"), variable("DOCKER_TLS")) {
+        (Some(_), _) => DockerTls::Verified,
+        (None, Some(_)) => DockerTls::Unverified,
+        (None, None) => DockerTls::Off,
+    };
+    let usual = || variable("HOME").filter(|_| docker_tls == DockerTls::Verified).map(|home| PathBuf::from(home).join(".docker"));
     Surroundings {
+        docker_tls,
+        docker_cert_path: variable("DOCKER_CERT_PATH").map(PathBuf::from).or_else(usual),
         docker_host: variable("DOCKER_HOST"),
         runtime_dir: variable("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute()),
         uid: fs::metadata("/proc/self").map_or(0, |own| own.uid()),
     }
 }
 
+/// What the kernel says of this process's mounts and control groups; in a container its id is in one of them.
+pub fn own_container() -> String {
+    ["/proc/self/mountinfo", "/proc/self/cgroup"].map(|file| fs::read_to_string(file).unwrap_or_default()).concat()
+}
+
+/// What a path leads to.
+pub fn there(path: &Path) -> There {
+    match fs::metadata(path) {
+        Ok(found) if found.file_type().is_socket() => There::Socket,
+        Ok(found) if found.is_dir() => There::Folder,
+        Ok(_) => There::Other,
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => There::Hidden,
+        Err(_) => There::Nothing,
+    }
+}
+
 /// True where the path leads to a socket.
 pub fn is_socket(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| found.file_type().is_socket())
+    there(path) == There::Socket
 }
 
 /// Makes the folder where it is missing; true where files can be made in it.

@@ -8,7 +8,7 @@ use super::load::{self, count};
 use super::say::{self, Failure, Paint};
 
 /// Where a file is looked for.
-const PLACES: [&str; 2] = ["dockgate.toml", "/etc/dockgate/dockgate.toml"];
+pub const PLACES: [&str; 2] = ["dockgate.toml", "/etc/dockgate/dockgate.toml"];
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,9 @@ Exit codes: 0 no errors (there may be warnings), 1 errors, 2 the file cannot be 
 pub fn run(args: &Args) -> Outcome {
     let file = args.file.as_deref().or_else(|| PLACES.into_iter().find(|place| Path::new(place).is_file()));
     let nowhere = || {
-        Failure::usage("there is no dockgate.toml here, and no /etc/dockgate/dockgate.toml").hint("name the file: `dockgate check FILE`")
+        Failure::usage("there is no dockgate.toml here, and no /etc/dockgate/dockgate.toml")
+            .hint("name the file: `dockgate check FILE`")
+            .hint("`dockgate init` writes one")
     };
     let (loaded, text) = load::load(file.ok_or_else(nowhere)?)?;
     let paint = Paint::stdout();
@@ -44,6 +46,10 @@ pub fn run(args: &Args) -> Outcome {
         say::out(format_args!("{} {found}", paint.red("not usable:")));
         return Ok(say::REFUSED);
     };
+    for (policy, path, door) in config.rebound() {
+        let held = door.map_or_else(|| "no door of this file".to_owned(), |door| format!("`{}`, {}", door.listen, door.named()));
+        say::out(format_args!("policy `{}` mounts `{path}` where clients ask for the docker socket: {held}", policy.name));
+    }
     let policies = match config.policies.len() {
         1 => "1 policy".to_owned(),
         number => format!("{number} policies"),

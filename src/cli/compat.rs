@@ -1,12 +1,14 @@
 //! `DOCKGATE_COMPAT`: the process's environment read as another image reads its own.
 //! Knows nothing of what the variables open.
 
-use crate::config::{self, Config};
+use std::net::{Ipv6Addr, UdpSocket};
+
+use crate::config::{self, Config, Listen};
 use crate::import::{self, Environment, Extent, Image};
 
-use super::around;
 use super::say::{self, Failure};
 use super::serve::Args;
+use super::{around, unbound};
 
 /// A configuration from the environment.
 pub struct Compat {
@@ -47,7 +49,10 @@ impl Compat {
             let first = loaded.diagnostics.iter().find(|diagnostic| diagnostic.is_error()).map(|first| first.line());
             Failure::usage(format!("the environment cannot be used: {}", first.unwrap_or_default()))
         };
-        let config = loaded.config.ok_or_else(wrong)?;
+        let mut config = loaded.config.ok_or_else(wrong)?;
+        if own_doors && UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_err() {
+            without_ipv6(&mut config, &source);
+        }
         let ways = config.policy(imported.policy).map(|policy| config::ways_to_root(&policy)).unwrap_or_default();
         if !ways.is_empty() {
             say::warn(format_args!("policy `{}` is as good as root on the host: {}", imported.policy, ways.join("; ")));
@@ -57,6 +62,18 @@ impl Compat {
             image.name()
         ));
         Ok(Self { config, log: imported.log.unwrap_or("info") })
+    }
+}
+
+/// Those images listen on all addresses of both families; where there is but one, on those of that one.
+fn without_ipv6(config: &mut Config, source: &str) {
+    for door in &mut config.doors {
+        if let Listen::Tcp(address) = &mut door.listen
+            && address.is_ipv6()
+        {
+            *address = unbound::without_ipv6(*address);
+            say::warn(format_args!("{source}: there is no IPv6 here: listening on `{}`; DISABLE_IPV6=1 says so too", door.listen));
+        }
     }
 }
 

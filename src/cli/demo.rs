@@ -17,7 +17,7 @@ use crate::proxy::serve::Server;
 use crate::proxy::upstream::Address;
 
 use super::say::{self, Failure, Paint};
-use super::{Outcome, stop, tour};
+use super::{Outcome, stop, tour, unbound};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -56,7 +56,8 @@ async fn show(args: &Args) -> Outcome {
     let config = configuration(args, &folder.0)?;
     let seen = Seen::default();
     let trail = Trail::to(Box::new(seen.clone())).map_err(cannot)?;
-    let server = Server::bind(&config, Upstream::new(Address::Unix(engine_socket)), trail).map_err(cannot)?;
+    let server =
+        Server::bind(&config, Upstream::new(Address::Unix(engine_socket)), trail).map_err(|unbound| unbound::failure(&unbound, &config))?;
     let Some(door) = server.doors().first().map(|bound| (bound.local_address(), bound.state.name.clone())) else { return Ok(0) };
     let (listen, url) = place(&config, door);
     let (end, ended) = tokio::sync::oneshot::channel::<()>();

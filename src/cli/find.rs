@@ -17,10 +17,26 @@ pub const DOOR_FOLDER: &str = "/run/dockgate";
 pub struct Surroundings {
     /// `DOCKER_HOST`, where it is set and not empty.
     pub docker_host: Option<String>,
+    /// What it says of TLS with that.
+    pub docker_tls: DockerTls,
+    /// `DOCKER_CERT_PATH`, else the CLI's own folder where TLS is asked for.
+    pub docker_cert_path: Option<PathBuf>,
     /// `XDG_RUNTIME_DIR`, where it is set and not empty.
     pub runtime_dir: Option<PathBuf>,
     /// The user's id.
     pub uid: u32,
+}
+
+/// What `DOCKER_TLS_VERIFY` and `DOCKER_TLS` ask for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum DockerTls {
+    /// Neither is set.
+    #[default]
+    Off,
+    /// TLS with an engine that proves who it is.
+    Verified,
+    /// TLS with whoever answers.
+    Unverified,
 }
 
 /// An engine that was found.
@@ -43,15 +59,43 @@ pub enum NotFound {
     Nowhere(Vec<String>),
 }
 
+/// What is at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum There {
+    /// A socket.
+    Socket,
+    /// A folder.
+    Folder,
+    /// Another file.
+    Other,
+    /// Nothing.
+    Nothing,
+    /// It cannot be seen.
+    Hidden,
+}
+
+impl There {
+    /// Why it is no place for an engine.
+    fn unlike(self) -> Option<&'static str> {
+        match self {
+            Self::Socket => None,
+            Self::Folder => Some("a folder, which docker makes where the source of a mount is missing"),
+            Self::Other => Some("a file that is no socket"),
+            Self::Nothing => Some("nothing there"),
+            Self::Hidden => Some("permission denied on the way there"),
+        }
+    }
+}
+
 /// The first place that holds a socket. `doors` are dockgate's own: `DOCKER_HOST` may name one of them in the shell of who uses it.
 ///
 /// # Errors
 /// Where nothing was found.
-pub fn upstream(surroundings: &Surroundings, doors: &[Listen], is_socket: impl Fn(&Path) -> bool) -> Result<Found, NotFound> {
+pub fn upstream(surroundings: &Surroundings, doors: &[Listen], look: impl Fn(&Path) -> There) -> Result<Found, NotFound> {
     let mut looked = Vec::new();
     if let Some(text) = &surroundings.docker_host {
-        let upstream: UpstreamUrl = text.parse().map_err(|error: crate::config::UrlError| NotFound::BadDockerHost(error.to_string()))?;
-        match missing(&upstream, doors, &is_socket) {
+        let upstream = docker_host(text, surroundings.docker_tls)?;
+        match missing(&upstream, doors, &look) {
             None => return Ok(Found { upstream, said_by: "DOCKER_HOST", skipped: looked }),
             Some(why) => looked.push(format!("{upstream} of DOCKER_HOST: {why}")),
         }
@@ -59,7 +103,7 @@ pub fn upstream(surroundings: &Surroundings, doors: &[Listen], is_socket: impl F
     let skipped = looked.clone();
     for (path, said_by) in places(surroundings) {
         let upstream = UpstreamUrl::Unix(path);
-        match missing(&upstream, doors, &is_socket) {
+        match missing(&upstream, doors, &look) {
             None => return Ok(Found { upstream, said_by, skipped }),
             Some(why) => looked.push(format!("{upstream}: {why}")),
         }
@@ -67,12 +111,24 @@ pub fn upstream(surroundings: &Surroundings, doors: &[Listen], is_socket: impl F
     Err(NotFound::Nowhere(looked))
 }
 
+/// As docker's CLI understands it: `tcp://` is TLS where the variables beside it say so.
+fn docker_host(text: &str, tls: DockerTls) -> Result<UpstreamUrl, NotFound> {
+    let upstream = text.parse().map_err(|error: crate::config::UrlError| NotFound::BadDockerHost(error.to_string()))?;
+    match (upstream, tls) {
+        (UpstreamUrl::Tcp(authority), DockerTls::Verified) => Ok(UpstreamUrl::Https(authority)),
+        (UpstreamUrl::Tcp(_), DockerTls::Unverified) => Err(NotFound::BadDockerHost(
+            "DOCKER_TLS asks for TLS with whoever answers; set DOCKER_TLS_VERIFY=1, so that the engine proves who it is".to_owned(),
+        )),
+        (upstream, _) => Ok(upstream),
+    }
+}
+
 /// Why a place is passed over.
-fn missing(upstream: &UpstreamUrl, doors: &[Listen], is_socket: &impl Fn(&Path) -> bool) -> Option<&'static str> {
+fn missing(upstream: &UpstreamUrl, doors: &[Listen], look: &impl Fn(&Path) -> There) -> Option<&'static str> {
     match upstream {
         UpstreamUrl::Unix(path) if doors.contains(&Listen::Unix(path.clone())) => Some("this is dockgate's own door"),
-        UpstreamUrl::Unix(path) if !is_socket(path) => Some("no socket there"),
-        UpstreamUrl::Unix(_) | UpstreamUrl::Tcp(_) => None,
+        UpstreamUrl::Unix(path) => look(path).unlike(),
+        UpstreamUrl::Tcp(_) | UpstreamUrl::Https(_) => None,
     }
 }
 
@@ -105,11 +161,13 @@ mod tests {
     use super::*;
 
     fn surroundings(docker_host: Option<&str>, runtime_dir: Option<&str>) -> Surroundings {
-        Surroundings { docker_host: docker_host.map(str::to_owned), runtime_dir: runtime_dir.map(PathBuf::from), uid: 1000 }
+        let (docker_host, runtime_dir) = (docker_host.map(str::to_owned), runtime_dir.map(PathBuf::from));
+        Surroundings { docker_host, runtime_dir, uid: 1000, ..Surroundings::default() }
     }
 
     fn found(surroundings: &Surroundings, there: &[&str]) -> Result<String, NotFound> {
-        upstream(surroundings, &[], |path| there.iter().any(|one| Path::new(one) == path)).map(|found| found.upstream.to_string())
+        let look = |path: &Path| if there.iter().any(|one| Path::new(one) == path) { There::Socket } else { There::Nothing };
+        upstream(surroundings, &[], look).map(|found| found.upstream.to_string())
     }
 
     #[test]
@@ -119,6 +177,14 @@ mod tests {
         assert_eq!(found(&surroundings(Some("tcp://engine:2375"), None), &all).unwrap(), "tcp://engine:2375");
         assert_eq!(found(&surroundings(Some("unix:///gone.sock"), None), &all).unwrap(), "unix:///var/run/docker.sock");
         assert!(matches!(found(&surroundings(Some("ssh://host"), None), &all), Err(NotFound::BadDockerHost(_))));
+    }
+
+    #[test]
+    fn docker_host_is_tls_where_the_variables_beside_it_say_so() {
+        let asked = |host, docker_tls| found(&Surroundings { docker_tls, ..surroundings(Some(host), None) }, &["/x.sock"]);
+        assert_eq!(asked("tcp://engine:2376", DockerTls::Verified).unwrap(), "https://engine:2376");
+        assert_eq!(asked("unix:///x.sock", DockerTls::Verified).unwrap(), "unix:///x.sock");
+        assert!(matches!(asked("tcp://engine:2376", DockerTls::Unverified), Err(NotFound::BadDockerHost(why)) if why.contains("VERIFY=1")));
     }
 
     #[test]
@@ -134,12 +200,20 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_at_a_place_is_said_to_be_one() {
+        let look = |path: &Path| if path == Path::new(DOCKER) { There::Folder } else { There::Hidden };
+        let Err(NotFound::Nowhere(looked)) = upstream(&surroundings(None, None), &[], look) else { panic!("found an engine") };
+        assert_eq!(looked[0], "unix:///var/run/docker.sock: a folder, which docker makes where the source of a mount is missing");
+        assert!(looked[1].ends_with(": permission denied on the way there"), "{looked:?}");
+    }
+
+    #[test]
     fn a_place_is_named_once_and_own_doors_are_passed_over() {
         let Err(NotFound::Nowhere(looked)) = found(&surroundings(None, Some("/run/user/1000")), &[]) else { panic!("found an engine") };
         assert_eq!(looked.len(), 4, "{looked:?}");
         let door: Listen = "unix:///run/dockgate/docker.sock".parse().unwrap();
         let around = surroundings(Some("unix:///run/dockgate/docker.sock"), None);
-        let found = upstream(&around, &[door], |_| true).unwrap();
+        let found = upstream(&around, &[door], |_| There::Socket).unwrap();
         assert_eq!(found.upstream.to_string(), "unix:///var/run/docker.sock");
         assert_eq!(found.skipped, ["unix:///run/dockgate/docker.sock of DOCKER_HOST: this is dockgate's own door"]);
     }

@@ -3,16 +3,17 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::config::Listen;
 
 use super::find::DOOR_FOLDER;
+use super::ids::{self, Me, Owner};
 use super::say::{self, Failure};
-use super::{Outcome, around};
+use super::{Outcome, around, trouble};
 
 /// How long connecting, sending and each read may take.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -43,28 +44,62 @@ Exit codes: 0 the door answers (a policy that denies pings is an answer too), 1 
 pub fn run(args: &Args) -> Outcome {
     let door = match args.socket.clone().or_else(|| around::variable("DOCKGATE_SOCKET")) {
         Some(url) => url.parse().map_err(|error: crate::config::UrlError| Failure::usage(error.message).hint(error.hint))?,
-        None => found().ok_or_else(|| Failure::refused("no door was found").hint("name it with --socket or DOCKGATE_SOCKET"))?,
+        None => found()?,
     };
-    let answer = ask(&door).map_err(|error| Failure::refused(format!("`{door}` does not answer: {error}")))?;
+    let answer = ask(&door, PATIENCE).map_err(|error| silent(&door, &error))?;
     match judged(&answer) {
         Ok(said) => {
             say::out(format_args!("ok: {door} {said}"));
             Ok(0)
         }
-        Err(why) => Err(Failure::refused(format!("`{door}` {why}"))),
+        Err(why) => Err(sick(&door, &why)),
     }
 }
 
-fn found() -> Option<Listen> {
-    if around::variable("DOCKGATE_COMPAT").is_some() {
-        return COMPAT_DOOR.parse().ok();
+/// Why nothing answers at a door.
+fn silent(door: &Listen, error: &io::Error) -> Failure {
+    let me = Me::here();
+    let failure = |why: &str| Failure::refused(format!("`{door}` does not answer: {why}"));
+    match (door, error.kind()) {
+        (_, io::ErrorKind::NotFound) => {
+            failure("there is no such door").hint("start dockgate, or name its door with --socket or DOCKGATE_SOCKET")
+        }
+        (_, io::ErrorKind::ConnectionRefused) => failure("nobody serves it").hint("dockgate has ended: its log says why"),
+        (_, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => failure("nothing came within 3 s"),
+        (Listen::Unix(path), io::ErrorKind::PermissionDenied) => {
+            let shut = ids::closed(path, &me).map_or_else(|| fs::metadata(path).ok().map(|meta| (path.clone(), Owner::of(&meta))), Some);
+            let Some((place, owner)) = shut else { return failure(&error.to_string()) };
+            let why = format!("permission denied: `{}` {owner}, and you are user {}", place.display(), ids::user(me.uid));
+            trouble::join_the_group(&owner, &me).into_iter().fold(failure(&why), Failure::hint)
+        }
+        _ => failure(&error.to_string()),
+    }
+}
+
+/// A door that answers, and not well.
+fn sick(door: &Listen, why: &str) -> Failure {
+    let failure = Failure::refused(format!("`{door}` {why}"));
+    match why {
+        "answers with 502" => failure.hint("dockgate runs, and the engine behind it does not answer: `dockgate doctor` says why"),
+        "answers with 503" => failure.hint("the trail cannot be written, or too many clients are connected: dockgate's log says which"),
+        _ => failure,
+    }
+}
+
+fn found() -> Result<Listen, Failure> {
+    if let Some(door) = around::variable("DOCKGATE_COMPAT").and_then(|_| COMPAT_DOOR.parse().ok()) {
+        return Ok(door);
     }
     let own = around::surroundings().runtime_dir.map(|folder| folder.join("dockgate/docker.sock"));
     let default = Path::new(DOOR_FOLDER).join("docker.sock");
     let mut places = vec![default];
     places.extend(below(Path::new(DOOR_FOLDER)));
     places.extend(own);
-    places.into_iter().find(|path| around::is_socket(path)).map(Listen::Unix)
+    let looked: Vec<String> = places.iter().map(|path| path.display().to_string()).collect();
+    places.into_iter().find(|path| around::is_socket(path)).map(Listen::Unix).ok_or_else(|| {
+        Failure::refused(format!("no door was found; looked at {} and in the folders below {DOOR_FOLDER}", looked.join(", ")))
+            .hint("start dockgate, or name its door with --socket or DOCKGATE_SOCKET")
+    })
 }
 
 /// The sockets of a folder and of the folders in it, in the order of their names.
@@ -79,21 +114,20 @@ fn below(folder: &Path) -> Vec<PathBuf> {
     here.iter().cloned().chain(deeper).filter(|path| path.extension().is_some_and(|end| end == "sock")).collect()
 }
 
-fn ask(door: &Listen) -> io::Result<String> {
-    match door {
-        Listen::Unix(path) => {
-            let stream = UnixStream::connect(path)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_write_timeout(Some(PATIENCE))?;
-            exchange(stream)
-        }
-        Listen::Tcp(address) => {
-            let stream = TcpStream::connect_timeout(address, PATIENCE)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_write_timeout(Some(PATIENCE))?;
-            exchange(stream)
-        }
-    }
+/// The head of a door's answer to a ping, or what there is of it.
+///
+/// # Errors
+/// Where nothing answers in time.
+pub fn ask(door: &Listen, patience: Duration) -> io::Result<String> {
+    let (domain, address) = match door {
+        Listen::Unix(path) => (Domain::UNIX, SockAddr::unix(path)?),
+        Listen::Tcp(address) => (Domain::for_address(*address), SockAddr::from(*address)),
+    };
+    let socket = Socket::new(domain, Type::STREAM, None)?;
+    socket.connect_timeout(&address, patience)?;
+    socket.set_read_timeout(Some(patience))?;
+    socket.set_write_timeout(Some(patience))?;
+    exchange(socket)
 }
 
 /// The answer's head, which is all that is looked at.
@@ -111,13 +145,20 @@ fn exchange(mut stream: impl Read + Write) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
+/// True where an answer comes from a dockgate.
+pub fn is_ours(answer: &str) -> bool {
+    answer.split("\r\n\r\n").next().unwrap_or_default().to_ascii_lowercase().contains(OURS)
+}
+
 fn judged(answer: &str) -> Result<&'static str, String> {
     let head = answer.split("\r\n\r\n").next().unwrap_or_default();
     let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).unwrap_or_default();
-    let ours = head.to_ascii_lowercase().contains(OURS);
+    let ours = is_ours(answer);
     match status {
         "200" => Ok("answers"),
         "403" if ours => Ok("answers; its policy denies pings"),
+        "400" if ours => Ok("answers; it speaks TLS"),
+        "429" if ours => Ok("answers; there are too many requests just now"),
         "" => Err("did not answer with HTTP".to_owned()),
         other => Err(format!("answers with {other}")),
     }
@@ -131,13 +172,18 @@ mod tests {
     fn an_answer_of_the_engine_and_a_denial_of_the_gate_are_healthy() {
         assert!(judged("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK").is_ok());
         assert!(judged("HTTP/1.1 403 Forbidden\r\nDockgate-Ref: 01J\r\n\r\n{}").is_ok());
+        assert!(judged("HTTP/1.1 400 Bad Request\r\nDockgate-Ref: 01J\r\n\r\n").is_ok(), "a request without TLS at a door with it");
     }
 
     #[test]
     fn other_answers_are_not() {
-        for answer in
-            ["HTTP/1.1 403 Forbidden\r\n\r\nDockgate-Ref: 01J", "HTTP/1.1 502 Bad Gateway\r\nDockgate-Ref: 01J\r\n\r\n", "", "SSH-2.0"]
-        {
+        for answer in [
+            "HTTP/1.1 403 Forbidden\r\n\r\nDockgate-Ref: 01J",
+            "HTTP/1.1 400 Bad Request\r\n\r\n",
+            "HTTP/1.1 502 Bad Gateway\r\nDockgate-Ref: 01J\r\n\r\n",
+            "",
+            "SSH-2.0",
+        ] {
             assert!(judged(answer).is_err(), "{answer}");
         }
     }

@@ -98,7 +98,11 @@ fn imported(args: &Args) -> Result<Imported, Failure> {
     let image = match args.from {
         From::Tecnativa => Image::Tecnativa,
         From::Linuxserver => Image::Linuxserver,
-        From::Wollomatic => return import::wollomatic(&flags, &environment, extent).map_err(failed),
+        From::Wollomatic => {
+            let mut imported = import::wollomatic(&flags, &environment, extent).map_err(failed)?;
+            imported.warnings.extend(labels(args, &flags, &environment)?);
+            return Ok(imported);
+        }
         From::Cetusguard => {
             let own = import::rule_files(&flags, &environment);
             let texts: Vec<String> = files.into_iter().chain(&own).map(|file| load::text(file)).collect::<Result<_, _>>()?;
@@ -109,6 +113,19 @@ fn imported(args: &Args) -> Result<Imported, Failure> {
         return Err(Failure::usage("that image has no flags").hint("give its variables as KEY=VALUE"));
     }
     import::sections(image, &environment, extent).map_err(failed)
+}
+
+/// Lists that clients have by their labels; each is a policy of its own here.
+fn labels(args: &Args, flags: &[String], environment: &Environment) -> Result<Vec<String>, Failure> {
+    let prefix = import::label_prefix(flags, environment).map_err(failed)?;
+    let (Some(prefix), Some(file)) = (prefix, &args.compose) else { return Ok(Vec::new()) };
+    let found = import::labels(&load::text(file)?, &prefix);
+    let said = |(service, label): (String, String)| {
+        format!(
+            "service `{service}` has the label `{label}`, which is not imported: give it a door, and what the label allows to that door's policy"
+        )
+    };
+    Ok(found.into_iter().map(said).collect())
 }
 
 fn service(args: &Args) -> Result<Service, Failure> {

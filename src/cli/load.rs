@@ -1,13 +1,14 @@
 //! Reads configuration files and prints what is to be said about them.
 //! Knows nothing of what is done with a configuration.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::{self, Config, Diagnostic, Loaded, Severity};
 use crate::policy::Policy;
 
+use super::ids::{self, Me};
 use super::say::{self, Failure, Paint};
 
 /// The largest configuration that is read.
@@ -26,7 +27,7 @@ pub fn text(path: &str) -> Result<String, Failure> {
 /// # Errors
 /// What cannot be read or is too large.
 pub fn bytes(path: &str) -> Result<Vec<u8>, Failure> {
-    let cannot = |error: std::io::Error| Failure::usage(format!("cannot read `{path}`: {error}"));
+    let cannot = |error: std::io::Error| unreadable(path, &error);
     let source: Box<dyn Read> = if path == "-" { Box::new(std::io::stdin()) } else { Box::new(std::fs::File::open(path).map_err(cannot)?) };
     let mut bytes = Vec::new();
     source.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
@@ -34,6 +35,29 @@ pub fn bytes(path: &str) -> Result<Vec<u8>, Failure> {
         return Err(Failure::usage(format!("`{path}` is larger than 4 MiB")));
     }
     Ok(bytes)
+}
+
+/// Why a file cannot be read.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the kinds of errors are the system's, and no closed list")]
+fn unreadable(path: &str, error: &std::io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::NotFound => {
+            let failure = Failure::usage(format!("there is no file `{path}`"));
+            if path.ends_with("dockgate.toml") { failure.hint("`dockgate init` writes one") } else { failure }
+        }
+        ErrorKind::IsADirectory => Failure::usage(format!("`{path}` is a folder and no file"))
+            .hint("docker makes a folder where the source of a mount is missing: it was not there when the container was made")
+            .hint("on the host: remove the folder, write the file, and make the container anew (`docker compose up --force-recreate`)"),
+        ErrorKind::PermissionDenied => {
+            let (path_of, me) = (Path::new(path), Me::here());
+            let shut = ids::closed(path_of, &me).or_else(|| ids::nearest(path_of));
+            let whose =
+                shut.map(|(place, owner)| format!(": `{}` {owner}, and dockgate runs as user {}", place.display(), ids::user(me.uid)));
+            Failure::usage(format!("cannot read `{path}`: permission denied{}", whose.unwrap_or_default()))
+                .hint(format!("let that user read it: `chown {} {path}`, or `chmod o+r {path}` where nothing in it is secret", me.uid))
+        }
+        _ => Failure::usage(format!("cannot read `{path}`: {error}")),
+    }
 }
 
 /// A file, loaded, and its text.
@@ -59,6 +83,15 @@ pub fn usable(path: &str, least: Severity) -> Result<Config, Failure> {
     read(path, &text, least).map_err(|unusable| unusable.failure)
 }
 
+/// A configuration to judge by: its errors are printed, and its certificates and keys need not be here.
+///
+/// # Errors
+/// What cannot be read, and errors in the file.
+pub fn to_judge(path: &str) -> Result<Config, Failure> {
+    let text = text(path)?;
+    checked(path, &text, Severity::Error, config::load_to_judge(named(path), &text)).map_err(|unusable| unusable.failure)
+}
+
 /// Why a configuration cannot be used.
 #[derive(Debug)]
 pub struct Unusable {
@@ -82,7 +115,10 @@ impl From<Failure> for Unusable {
 /// # Errors
 /// Errors in the text.
 pub fn read(path: &str, text: &str, least: Severity) -> Result<Config, Unusable> {
-    let loaded = config::load(named(path), text);
+    checked(path, text, least, config::load(named(path), text))
+}
+
+fn checked(path: &str, text: &str, least: Severity, loaded: Loaded) -> Result<Config, Unusable> {
     for diagnostic in loaded.diagnostics.iter().filter(|diagnostic| diagnostic.level <= least) {
         say::err(diagnostic.render(text, Paint::stderr().is_on()));
     }

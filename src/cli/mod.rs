@@ -3,20 +3,27 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing belongs")]
 
 mod around;
+mod ask;
 mod audit;
 mod check;
+mod clients;
 mod compat;
 mod demo;
 pub mod docs;
+mod doctor;
+mod engine;
 pub mod explain;
 mod find;
 mod healthcheck;
+mod ids;
 mod import;
+mod init;
 mod learn;
 mod load;
 mod preset;
 pub mod presets_page;
 mod reload;
+mod rewrite;
 mod say;
 mod scan;
 mod schema;
@@ -25,6 +32,8 @@ pub mod sinks;
 mod stop;
 mod test;
 mod tour;
+mod trouble;
+mod unbound;
 
 use std::process::ExitCode;
 
@@ -47,6 +56,8 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  dockgate init                              a configuration and a compose file for the clients that are there
+  dockgate doctor                            what is wrong here, on one screen
   dockgate                                   a read-only door in front of the engine that is found
   dockgate --config dockgate.toml            doors and policies of a file
   dockgate check dockgate.toml               every problem of a file, with line and column
@@ -57,6 +68,7 @@ Examples:
   dockgate scan --level restricted           what already runs, held against a level
   dockgate audit verify audit.jsonl          whether a trail was changed
   dockgate import tecnativa CONTAINERS=1     another proxy's settings as a configuration file
+  dockgate rewrite compose.yml               raw mounts of the socket replaced by doors, as a diff
   dockgate demo                              a tour with an engine in memory
 
 Without a command, `dockgate` serves. Exit codes: 0 fine, 1 refused or errors found,
@@ -83,6 +95,12 @@ enum Command {
     Preset(preset::Args),
     /// Write a configuration from another proxy's settings
     Import(import::Args),
+    /// Put dockgate between a compose file's services and the docker socket that they mount
+    Rewrite(rewrite::Args),
+    /// Write a configuration and a compose file for the clients that are there
+    Init(init::Args),
+    /// Look at the engine, who has its socket, and whether dockgate can do its work
+    Doctor(doctor::Args),
     /// Ask a running dockgate whether it answers
     Healthcheck(healthcheck::Args),
     /// Show the gate at work in front of a small engine in memory
@@ -114,6 +132,9 @@ pub fn main() -> ExitCode {
         Command::Audit(args) => audit::run(&args),
         Command::Preset(args) => preset::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Rewrite(args) => rewrite::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Schema(args) => schema::run(&args),

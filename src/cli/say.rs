@@ -40,6 +40,11 @@ impl Failure {
         &self.message
     }
 
+    /// What to do.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
     /// Prints it and returns its exit code.
     pub fn print(&self) -> u8 {
         let paint = Paint::stderr();
@@ -64,6 +69,11 @@ pub fn err(line: impl Display) {
 /// A warning to standard error.
 pub fn warn(line: impl Display) {
     err(format_args!("{} {line}", Paint::stderr().yellow("warning:")));
+}
+
+/// What to do about a warning, to standard error.
+pub fn help(line: impl Display) {
+    err(format_args!("  {} {line}", Paint::stderr().blue("help:")));
 }
 
 /// Colours, where somebody sees them.

@@ -2,19 +2,19 @@
 //! Knows nothing of requests.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::audit::{self, Settings, Trail};
-use crate::config::{self, AuditSync, CheckpointsTo, Config, DEFAULT_POLICY, Door, Listen, Severity, UpstreamUrl};
+use crate::config::{self, AuditSync, CheckpointsTo, Config, DEFAULT_POLICY, Door, DoorTls, Listen, Severity, TlsClients, UpstreamUrl};
 use crate::proxy::Upstream;
 use crate::proxy::serve::Server;
-use crate::proxy::upstream::Address;
 
-use super::find::{self, NotFound};
+use super::find;
+use super::ids::Me;
 use super::reload::{self, Reloader};
 use super::say::{self, Failure, Paint};
-use super::{Outcome, around, compat, load, sinks, stop};
+use super::{Outcome, around, compat, engine, load, sinks, stop, trouble, unbound};
 
 /// How long a first question to the engine may take.
 const FIRST_PING: Duration = Duration::from_secs(3);
@@ -29,7 +29,7 @@ pub struct Args {
     /// Listen here instead of at the file's doors (unix:///path or tcp://127.0.0.1:port); may be repeated
     #[arg(long, short, value_name = "URL")]
     pub listen: Vec<String>,
-    /// The engine (unix:///path or tcp://host:port)
+    /// The engine (unix:///path, tcp://host:port or https://host:port)
     #[arg(long, short, value_name = "URL")]
     pub upstream: Option<String>,
     /// The policy for --listen: one of the file, or a preset [default: read-only]
@@ -68,13 +68,14 @@ pub fn run(args: &Args) -> Outcome {
 async fn serve(args: &Args, config: &Config, upstream: Upstream) -> Outcome {
     let (stopped, hang_ups) = (stop::requested()?, stop::hang_ups()?);
     let trail = trail(&config.audit)?;
-    let server = Server::bind(config, upstream.clone(), trail.clone()).map_err(|error| unbound(&error))?;
+    let server = Server::bind(config, upstream.clone(), trail.clone()).map_err(|unbound| unbound::failure(&unbound, config))?;
     chosen(config, &server);
     reload::loaded(&trail, server.doors());
     let sinks = sinks::start(&config.audit, &trail)?;
     let mut reloader = Reloader::new(args, config, server.policies(config), trail);
-    if let Err(why) = answers(&upstream).await {
-        say::warn(format_args!("the engine does not answer now: {why}"));
+    if let Err(trouble) = trouble::first_word(&upstream, FIRST_PING).await {
+        say::warn(format_args!("the engine does not answer now: {}", trouble.message()));
+        trouble.hints().iter().for_each(say::help);
     }
     tokio::select! {
         () = server.run(stopped) => {}
@@ -91,8 +92,7 @@ async fn serve(args: &Args, config: &Config, upstream: Upstream) -> Outcome {
 pub fn with_flags(args: &Args, mut config: Config, door: impl Fn() -> Result<String, Failure>) -> Result<Config, Failure> {
     doors(args, &mut config, door)?;
     if let Some(url) = &args.upstream {
-        let wrong = |error: config::UrlError| Failure::usage(format!("--upstream: {}", error.message)).hint(error.hint);
-        config.upstream = Some(url.parse().map_err(wrong)?);
+        config.upstream = Some(engine::named(url)?);
     }
     if let Some(file) = &args.audit {
         config.audit.file = (file.as_os_str() != "-").then(|| std::path::absolute(file).unwrap_or_else(|_| file.clone()));
@@ -124,8 +124,10 @@ fn default_door() -> Result<String, Failure> {
     let places = find::doors(&around::surroundings());
     let usable = places.iter().find(|path| path.parent().is_some_and(around::usable_folder));
     usable.map(|path| format!("unix://{}", path.display())).ok_or_else(|| {
-        let tried: Vec<String> = places.iter().map(|path| path.parent().unwrap_or(path).display().to_string()).collect();
-        Failure::usage(format!("cannot make a folder for the door at {}", tried.join(" or ")))
+        let folders = || places.iter().map(|path| path.parent().unwrap_or(path));
+        let tried: Vec<String> = folders().map(|folder| format!("`{}`", folder.display())).collect();
+        let why = folders().find_map(unbound::not_writable).map_or_else(String::new, |why| format!(": {why}"));
+        Failure::usage(format!("cannot make a folder for the door at {}{why}", tried.join(" or ")))
             .hint("name a place with --listen unix:///path/docker.sock, or set XDG_RUNTIME_DIR")
     })
 }
@@ -134,7 +136,10 @@ fn default_door() -> Result<String, Failure> {
 fn upstream(args: &Args, config: &Config, file: &'static str) -> Result<Upstream, Failure> {
     let (url, said_by) = match &config.upstream {
         Some(url) => (url.clone(), if args.upstream.is_some() { "--upstream" } else { file }),
-        None => found(config)?,
+        None => {
+            let found = engine::found(config)?;
+            (found.upstream, found.said_by)
+        }
     };
     if let Some(door) =
         config.doors.iter().find(|door| matches!((&door.listen, &url), (Listen::Unix(door), UpstreamUrl::Unix(engine)) if door == engine))
@@ -142,47 +147,38 @@ fn upstream(args: &Args, config: &Config, file: &'static str) -> Result<Upstream
         return Err(Failure::usage(format!("the door `{}` is also the engine's socket", door.listen)).hint("give the door another path"));
     }
     line("engine", &format!("{url} ({said_by})"));
-    Ok(Upstream::new(match url {
-        UpstreamUrl::Unix(path) => Address::Unix(path),
-        UpstreamUrl::Tcp(address) => Address::Tcp(address),
-    }))
-}
-
-fn found(config: &Config) -> Result<(UpstreamUrl, &'static str), Failure> {
-    let doors: Vec<Listen> = config.doors.iter().map(|door| door.listen.clone()).collect();
-    match find::upstream(&around::surroundings(), &doors, around::is_socket) {
-        Ok(found) => {
-            found.skipped.iter().for_each(|skipped| say::warn(format_args!("passed over {skipped}")));
-            Ok((found.upstream, found.said_by))
-        }
-        Err(NotFound::BadDockerHost(why)) => {
-            Err(Failure::usage(format!("DOCKER_HOST cannot be used: {why}")).hint("name the engine with --upstream"))
-        }
-        Err(NotFound::Nowhere(looked)) => {
-            let places: String = looked.iter().map(|place| format!("\n    {place}")).collect();
-            Err(Failure::usage(format!("no engine was found; looked at{places}"))
-                .hint("start docker, or name an engine with --upstream URL or DOCKER_HOST")
-                .hint("`dockgate demo` shows the gate in front of a small engine in memory"))
-        }
-    }
+    engine::upstream(url, config.engine_tls.clone(), &around::surroundings())
 }
 
 fn trail(config: &config::Audit) -> Result<Trail, Failure> {
     let settings = settings(config);
     Trail::open(&settings).map_err(|error| {
-        let Some(file) = &settings.file else { return Failure::usage(format!("cannot start the trail: {error}")) };
-        let folder = file.parent().unwrap_or(file);
-        if error.kind() == io::ErrorKind::NotFound && !folder.exists() {
-            let folder = folder.display();
-            return Failure::usage(format!("the folder of the trail does not exist: `{folder}`"))
-                .hint(format!("make it with `mkdir -p {folder}`, or name another file"));
-        }
-        let failure = Failure::usage(format!("cannot open the trail `{}`: {error}", file.display()));
-        if error.kind() != io::ErrorKind::PermissionDenied {
-            return failure;
-        }
-        failure.hint("let the user that dockgate runs as write there, or name another file")
+        settings.file.as_ref().map_or_else(|| Failure::usage(format!("cannot start the trail: {error}")), |file| closed(file, &error))
     })
+}
+
+/// Why a trail's file does not open.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the kinds of errors are the system's, and no closed list")]
+fn closed(file: &Path, error: &io::Error) -> Failure {
+    let folder = file.parent().unwrap_or(file);
+    if error.kind() == io::ErrorKind::NotFound && !folder.exists() {
+        let folder = folder.display();
+        return Failure::usage(format!("the folder of the trail does not exist: `{folder}`"))
+            .hint(format!("make it with `mkdir -p {folder}`, or name another file"));
+    }
+    let failure = |why: String| Failure::usage(format!("cannot open the trail `{}`: {why}", file.display()));
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            let place = if file.exists() { file } else { folder };
+            let uid = Me::here().uid;
+            failure(unbound::not_writable(place).map_or_else(|| error.to_string(), |why| format!("permission denied: {why}")))
+                .hint(format!("give it a folder of its own, as root: `install -d -o {uid} -m 0750 FOLDER`"))
+                .hint(format!("in compose: a volume at its folder that user {uid} may write to, as `dockgate init` writes it"))
+        }
+        io::ErrorKind::ReadOnlyFilesystem => failure(error.to_string()).hint(format!("mount a volume at `{}`", folder.display())),
+        io::ErrorKind::IsADirectory => failure("a folder is there".to_owned()).hint("name a file in it"),
+        _ => failure(error.to_string()),
+    }
 }
 
 /// The trail's settings as the configuration has them.
@@ -213,36 +209,20 @@ fn settings(config: &config::Audit) -> Settings {
     }
 }
 
-fn unbound(error: &io::Error) -> Failure {
-    let hints = [
-        (
-            io::ErrorKind::PermissionDenied,
-            "run as a user that may write there and give the socket to its owner and group, or choose another place",
-        ),
-        (io::ErrorKind::AddrInUse, "stop the other process, or choose another place with --listen"),
-        (
-            io::ErrorKind::AddrNotAvailable,
-            "no interface here has this address: where IPv6 is off, listen on 0.0.0.0, or set DISABLE_IPV6=1",
-        ),
-    ];
-    let failure = Failure::usage(error.to_string());
-    match hints.into_iter().find(|(kind, _)| *kind == error.kind()) {
-        Some((_, hint)) => failure.hint(hint),
-        None => failure,
-    }
-}
-
 /// Says on standard error what serves whom.
 fn chosen(config: &Config, server: &Server) {
     let mut first = None;
     for (door, bound) in config.doors.iter().zip(server.doors()) {
         let url = bound.local_address().map_or_else(|| door.listen.to_string(), |address| format!("tcp://{address}"));
         let origin = if door.origin.line == 0 { String::new() } else { format!(" ({})", door.origin) };
-        line("door", &format!("{url}, policy `{}`{origin}", door.policy));
+        let tls = door.tls.as_ref().map(secured).unwrap_or_default();
+        line("door", &format!("{url}, {}{origin}{tls}", whose(door)));
         first.get_or_insert(url);
-        let ways = config.policy(&door.policy).map(|policy| config::ways_to_root(&policy)).unwrap_or_default();
-        if door.origin.line == 0 && !ways.is_empty() {
-            say::warn(format_args!("policy `{}` is as good as root on the host: {}", door.policy, ways.join("; ")));
+        for policy in door.policies().filter(|_| door.origin.line == 0).filter_map(|name| config.policy(name)) {
+            let ways = config::ways_to_root(&policy);
+            if !ways.is_empty() {
+                say::warn(format_args!("policy `{}` is as good as root on the host: {}", policy.name, ways.join("; ")));
+            }
         }
     }
     let trail = config.audit.file.as_ref().map_or_else(|| "standard output".to_owned(), |file| file.display().to_string());
@@ -255,16 +235,26 @@ fn chosen(config: &Config, server: &Server) {
     }
 }
 
+/// What a door says of its TLS; a certificate that ends unseen is the usual way for it to stop working.
+fn secured(tls: &DoorTls) -> String {
+    let clients = match tls.clients {
+        TlsClients::Certified => "clients need a certificate",
+        TlsClients::Any => "any client",
+    };
+    format!(", TLS until {}, {clients}", tls.ends)
+}
+
+/// The policy of a door, and those of its clients.
+fn whose(door: &Door) -> String {
+    let own = door.policy.as_ref().map_or_else(|| "known clients only".to_owned(), |name| format!("policy `{name}`"));
+    match door.clients.len() {
+        0 => own,
+        1 => format!("{own}, 1 client entry"),
+        several => format!("{own}, {several} client entries"),
+    }
+}
+
 fn line(label: &str, text: &str) {
     let padded = format!("{label:<7}");
     say::err(format_args!("dockgate: {} {text}", Paint::stderr().blue(&padded)));
-}
-
-async fn answers(upstream: &Upstream) -> Result<(), String> {
-    match tokio::time::timeout(FIRST_PING, upstream.get("/_ping")).await {
-        Ok(Ok(exchange)) if exchange.reply.status().is_success() => Ok(()),
-        Ok(Ok(exchange)) => Err(format!("it says {}", exchange.reply.status())),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("no answer within 3 s".to_owned()),
-    }
 }

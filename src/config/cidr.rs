@@ -23,6 +23,11 @@ impl Cidr {
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
         }
     }
+
+    /// True where every address of the other range is in this one.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.bits <= other.bits && self.address.is_ipv4() == other.address.is_ipv4() && self.contains(other.address)
+    }
 }
 
 /// The first bits of an address that is pushed to the left.

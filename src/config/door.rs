@@ -7,10 +7,12 @@ use std::sync::Arc;
 use crate::policy::Origin;
 
 use super::cidr::Cidr;
+use super::client::{self, Certificates, Client};
 use super::error::Report;
 use super::ids;
-use super::suggest::did_you_mean;
-use super::tree::{Item, Span, Table};
+use super::limits::{self, DoorLimits};
+use super::tls::{self, DoorTls};
+use super::tree::{Item, Span, Table, Text};
 use super::url::{Listen, UrlError};
 
 /// A listener.
@@ -24,12 +26,18 @@ pub struct Door {
     pub owner: Option<u32>,
     /// The group that the socket file belongs to, where it is not dockgate's own.
     pub group: Option<u32>,
-    /// The name of its policy.
-    pub policy: String,
+    /// The name of the policy of those whom no client entry matches; `None` where such clients are refused.
+    pub policy: Option<String>,
+    /// Who has another policy; the first entry that matches decides.
+    pub clients: Vec<Client>,
+    /// What bounds this door alone.
+    pub limits: DoorLimits,
     /// The addresses that may connect; empty for all.
     pub allow_from: Vec<Cidr>,
     /// Host names that clients of a TCP door may use, beside addresses and names without dots.
     pub hosts: Vec<String>,
+    /// What it speaks TLS with; `None` for plain text.
+    pub tls: Option<DoorTls>,
     /// Where it is written.
     pub origin: Origin,
 }
@@ -45,10 +53,29 @@ impl Door {
     pub fn new(listen: &str, policy: &str, source: &str) -> Result<Self, UrlError> {
         let listen: Listen = listen.parse()?;
         if let Some(message) = exposed(&listen) {
-            return Err(UrlError { message, hint: "listen on loopback, or write a `[[door]]` with `plain-text = \"i-know\"`".to_owned() });
+            return Err(UrlError {
+                message,
+                hint: "listen on loopback, or write a `[[door]]` with a `[door.tls]`, or with `plain-text = \"i-know\"`".to_owned(),
+            });
         }
         let origin = Origin { source: Arc::from(source), line: 0 };
-        Ok(Self { policy: policy.to_owned(), ..Self::plain(listen, origin) })
+        Ok(Self { policy: Some(policy.to_owned()), ..Self::plain(listen, origin) })
+    }
+
+    /// The names of all policies that this door may give: its own first, then those of its clients.
+    pub fn policies(&self) -> impl Iterator<Item = &String> {
+        self.policy.iter().chain(self.clients.iter().map(|client| &client.policy))
+    }
+
+    /// These policies in words.
+    pub fn named(&self) -> String {
+        let mut names: Vec<String> = Vec::new();
+        for name in self.policies().map(|name| format!("`{name}`")) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        format!("{} {}", if names.len() == 1 { "policy" } else { "policies" }, names.join(", "))
     }
 
     fn plain(listen: Listen, origin: Origin) -> Self {
@@ -57,9 +84,12 @@ impl Door {
             mode: DEFAULT_MODE,
             owner: None,
             group: None,
-            policy: String::new(),
+            policy: None,
+            clients: Vec::new(),
+            limits: DoorLimits::default(),
             allow_from: Vec::new(),
             hosts: Vec::new(),
+            tls: None,
             origin,
         }
     }
@@ -76,22 +106,29 @@ fn exposed(listen: &Listen) -> Option<String> {
 }
 
 const UNIX: &[&str] = &["mode", "owner", "group"];
-const TCP: &[&str] = &["allow-from", "hosts", "plain-text"];
+const TCP: &[&str] = &["allow-from", "hosts", "plain-text", "tls"];
 
 /// A door and the places that other checks point at.
 pub(super) struct Written {
     pub(super) door: Door,
     pub(super) listen: Span,
-    pub(super) policy: Span,
+    /// The places of the policies, in the order of [`Door::policies`].
+    pub(super) policies: Vec<Span>,
+}
+
+impl Written {
+    /// The names of its policies, each with its place.
+    pub(super) fn policies(&self) -> impl Iterator<Item = (&String, &Span)> {
+        self.door.policies().zip(&self.policies)
+    }
 }
 
 /// Reads one door; `None` where it was reported as wrong.
 pub(super) fn read(item: &Item<'_>, report: &mut Report<'_>) -> Option<Written> {
     let table = item.table("`[[door]]`", report)?.at(item.span.clone());
-    let known: Vec<&str> = ["listen", "policy"].iter().chain(UNIX).chain(TCP).copied().collect();
+    let known: Vec<&str> = ["listen", "policy", "client", "limits"].iter().chain(UNIX).chain(TCP).copied().collect();
     table.only(&known, report);
-    let policy = table.require("policy", "add `policy = \"read-only\"`: a door without a policy would be open to anything", report);
-    let policy = policy.and_then(|policy| policy.string(report));
+    let policy = own_policy(&table, report);
     let place = table.require("listen", "add `listen = \"unix:///run/dockgate/docker.sock\"`", report)?;
     let listen = listen(&place, report)?;
     foreign(&table, &listen, report);
@@ -103,9 +140,36 @@ pub(super) fn read(item: &Item<'_>, report: &mut Report<'_>) -> Option<Written> 
     door.group = table.get("group").and_then(|group| ids::group(&group, report));
     door.allow_from = table.get("allow-from").and_then(|list| ranges(&list, report)).unwrap_or_default();
     door.hosts = table.get("hosts").and_then(|list| hosts(&list, report)).unwrap_or_default();
-    let policy = policy?;
-    door.policy = policy.value.to_owned();
-    Some(Written { door, listen: place.span, policy: policy.span })
+    door.tls = table.get("tls").filter(|_| matches!(door.listen, Listen::Tcp(_))).and_then(|tls| tls::door(&tls, report));
+    door.limits =
+        table.get("limits").and_then(|item| Some(limits::read_door(&item.table("`[door.limits]`", report)?, report))).unwrap_or_default();
+    let asked = certificates(&table, report);
+    let clients = table.get("client").map(|item| client::read(&item, &door.listen, asked, report)).unwrap_or_default();
+    let policy = policy.ok()?;
+    let policies = policy.iter().map(|policy| policy.span.clone()).chain(clients.iter().map(|client| client.policy.clone())).collect();
+    door.policy = policy.map(|policy| policy.value.to_owned());
+    door.clients = clients.into_iter().map(|written| written.client).collect();
+    Some(Written { door, listen: place.span, policies })
+}
+
+/// Whether clients are asked for certificates, be it that the files cannot be read now.
+fn certificates(table: &Table<'_>, report: &mut Report<'_>) -> Certificates {
+    let tls = table.get("tls").and_then(|item| item.table("`[door.tls]`", report));
+    if tls.is_some_and(|tls| tls.get("client-ca").is_some()) { Certificates::Asked } else { Certificates::No }
+}
+
+/// The policy of a door, which may be absent beside clients.
+///
+/// # Errors
+/// Where it must be there or is none, which was reported.
+fn own_policy<'t>(table: &Table<'t>, report: &mut Report<'_>) -> Result<Option<Text<'t>>, ()> {
+    let item = if table.get("client").is_some_and(|clients| !clients.each().is_empty()) {
+        let Some(item) = table.get("policy") else { return Ok(None) };
+        Some(item)
+    } else {
+        table.require("policy", "add `policy = \"read-only\"`: a door without a policy would be open to anything", report)
+    };
+    item.and_then(|item| item.string(report)).map(Some).ok_or(())
 }
 
 fn listen(item: &Item<'_>, report: &mut Report<'_>) -> Option<Listen> {
@@ -131,15 +195,29 @@ fn foreign(table: &Table<'_>, listen: &Listen, report: &mut Report<'_>) {
 }
 
 fn guard(table: &Table<'_>, listen: &Listen, place: &Item<'_>, report: &mut Report<'_>) {
-    let word = table.get("plain-text").and_then(|item| Some((item.text(report)?, item)));
-    let known = word.as_ref().is_some_and(|(text, _)| *text == "i-know");
-    if let Some((text, item)) = word.filter(|_| !known) {
-        let hint = did_you_mean(text, ["i-know"]).unwrap_or_else(|| "write `\"i-know\"`, or leave it out".to_owned());
-        report.error("bad-value", &item.span, format!("there is no value of `plain-text` `{}`", text.escape_debug())).hint = Some(hint);
-    } else if let Some(message) = exposed(listen).filter(|_| !known) {
-        let said = report.error("plain-text", &place.span, message);
-        said.hint = Some("listen on loopback, or add `plain-text = \"i-know\"`".to_owned());
-        said.notes.push("TLS for doors does not exist yet".to_owned());
+    let plain = table.get("plain-text");
+    let known = plain.as_ref().is_some_and(|plain| tls::acknowledged(plain, report));
+    if let Some(tls) = table.get("tls") {
+        if let Some(plain) = plain {
+            report.error("conflicting-keys", &plain.key, "`plain-text` and `[door.tls]` exclude each other").hint =
+                Some("leave one of them out".to_owned());
+        }
+        return certified(&tls, listen, report);
+    }
+    if let Some(message) = exposed(listen).filter(|_| plain.is_none() && !known) {
+        report.error("plain-text", &place.span, message).hint =
+            Some("listen on loopback, add a `[door.tls]` with a `client-ca`, or write `plain-text = \"i-know\"`".to_owned());
+    }
+}
+
+/// Beyond loopback TLS alone keeps nobody out.
+fn certified(item: &Item<'_>, listen: &Listen, report: &mut Report<'_>) {
+    let Some(table) = item.table("`[door.tls]`", report) else { return };
+    let says = ["client-ca", "any-client"].iter().any(|key| table.get(key).is_some());
+    if exposed(listen).is_some() && !says {
+        let message = format!("`{listen}` is open to the network, and asks no client who it is");
+        report.error("any-client", &item.key, message).hint =
+            Some("add `client-ca = \"/etc/dockgate/tls/ca.pem\"`, or `any-client = \"i-know\"`".to_owned());
     }
 }
 

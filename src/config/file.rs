@@ -15,11 +15,13 @@ use super::limits;
 use super::places::canonical;
 use super::policy::{self, Draft, Drafts};
 use super::preset;
+use super::rebind;
 use super::root;
 use super::suggest::did_you_mean;
+use super::tls::{self, EngineTls};
 use super::tree::{Item, Table};
 use super::url::{Listen, UpstreamUrl, UrlError};
-use super::{Config, Loaded};
+use super::{Config, Loaded, Purpose};
 
 const KEYS: &[&str] = &["version", "protected", "upstream", "door", "policy", "audit", "limits"];
 
@@ -28,7 +30,17 @@ const MOST_SYNTAX_ERRORS: usize = 5;
 
 /// Reads a file's text. All mistakes are found at once; `source_name` is how messages call the file.
 pub fn load(source_name: &str, text: &str) -> Loaded {
+    load_for(Purpose::Serve, source_name, text)
+}
+
+/// As [`load`], for commands that judge and open no door.
+pub fn load_to_judge(source_name: &str, text: &str) -> Loaded {
+    load_for(Purpose::Judge, source_name, text)
+}
+
+fn load_for(purpose: Purpose, source_name: &str, text: &str) -> Loaded {
     let mut report = Report::new(source_name, text);
+    report.purpose = purpose;
     let (parsed, errors) = DeTable::parse_recoverable(text);
     for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
         let span = error.span().unwrap_or(0..0);
@@ -46,11 +58,14 @@ fn whole(file: &Table<'_>, report: &mut Report<'_>) -> Config {
     let drafts = drafts(file, report);
     let doors = doors(file, report);
     let policies = policies(&drafts, &doors, report);
-    let upstream = file.get("upstream").and_then(|item| upstream(&item, report));
+    let (upstream, engine_tls) = file.get("upstream").and_then(|item| upstream(&item, report)).unzip();
     own_socket(upstream.as_ref(), &doors, report);
+    rebind::together(&drafts, &policies, upstream.as_ref(), &doors, report);
+    wide(&doors, &policies, report);
     unused(&drafts, &doors, report);
     Config {
         upstream,
+        engine_tls: engine_tls.flatten(),
         doors: doors.into_iter().map(|written| written.door).collect(),
         policies,
         audit: file.get("audit").and_then(|item| audit::read(&item, report)).unwrap_or_default(),
@@ -59,6 +74,7 @@ fn whole(file: &Table<'_>, report: &mut Report<'_>) -> Config {
         path: None,
         watched: report.files.clone(),
         digest: report.digest.as_ref().to_owned(),
+        purpose: report.purpose,
     }
 }
 
@@ -89,7 +105,7 @@ fn doors(file: &Table<'_>, report: &mut Report<'_>) -> Vec<Written> {
     doors
 }
 
-/// The file's policies, and the presets that its doors name.
+/// The file's policies, and the presets that its doors and their clients name.
 fn policies(drafts: &Drafts, doors: &[Written], report: &mut Report<'_>) -> BTreeMap<String, Arc<Policy>> {
     let mut policies = BTreeMap::new();
     for draft in drafts.values() {
@@ -97,16 +113,16 @@ fn policies(drafts: &Drafts, doors: &[Written], report: &mut Report<'_>) -> BTre
         root::warn(&policy, &draft.span, report);
         policies.insert(draft.name.clone(), policy);
     }
-    for Written { door, policy: span, .. } in doors {
-        if drafts.contains_key(&door.policy) {
+    for (name, span) in doors.iter().flat_map(Written::policies) {
+        if drafts.contains_key(name) {
             continue;
         }
-        match preset::preset(&door.policy) {
+        match preset::preset(name) {
             Some(preset) => {
                 root::warn(&preset, span, report);
-                policies.insert(door.policy.clone(), preset);
+                policies.insert(name.clone(), preset);
             }
-            None => policy::unknown(drafts, &door.policy, span, report),
+            None => policy::unknown(drafts, name, span, report),
         }
     }
     policies
@@ -119,25 +135,51 @@ fn unused(drafts: &Drafts, doors: &[Written], report: &mut Report<'_>) {
         return;
     }
     let extended = drafts.values().flat_map(|draft| draft.extends.iter().filter(|(name, _)| *name != draft.name).map(|(name, _)| name));
-    let used: BTreeSet<&String> = doors.iter().map(|door| &door.door.policy).chain(extended).collect();
+    let used: BTreeSet<&String> = doors.iter().flat_map(|door| door.door.policies()).chain(extended).collect();
     for draft in drafts.values().filter(|draft| !doors.is_empty() && !used.contains(&draft.name)) {
-        let near = did_you_mean(&draft.name, doors.iter().map(|door| door.door.policy.as_str()).filter(|name| !drafts.contains_key(*name)));
+        let near = did_you_mean(
+            &draft.name,
+            doors.iter().flat_map(|door| door.door.policies()).map(String::as_str).filter(|name| !drafts.contains_key(*name)),
+        );
         report.warning("unused-policy", &draft.span, format!("no door uses the policy `{}`, and no policy extends it", draft.name)).hint =
             Some(near.unwrap_or_else(|| "name it in a `[[door]]`, or take it out".to_owned()));
     }
 }
 
-fn upstream(item: &Item<'_>, report: &mut Report<'_>) -> Option<UpstreamUrl> {
-    let table = item.table("`[upstream]`", report)?;
-    table.only(&["url"], report);
-    let url = table.require("url", "add `url = \"unix:///var/run/docker.sock\"`, or leave the table out", report)?;
-    match url.text(report)?.parse() {
-        Ok(upstream) => Some(upstream),
-        Err(UrlError { message, hint }) => {
-            report.error("bad-url", &url.span, message).hint = Some(hint);
-            None
+/// Warns of doors that give most to those of whom they know least: what is not found out about a client fits no entry.
+fn wide(doors: &[Written], policies: &BTreeMap<String, Arc<Policy>>, report: &mut Report<'_>) {
+    for written in doors.iter().filter(|written| !written.door.clients.is_empty() && written.door.policy.is_some()) {
+        let Some((name, span)) = written.policies().next() else { continue };
+        if policies.get(name).is_some_and(|policy| !root::ways_to_root(policy).is_empty()) {
+            report.warning("wide-default", span, "clients of whom nothing is known have this policy, which is as good as root").hint =
+                Some("name the wide policy in a `[[door.client]]`, and give the door a narrow one or none".to_owned());
         }
     }
+}
+
+fn upstream(item: &Item<'_>, report: &mut Report<'_>) -> Option<(UpstreamUrl, Option<EngineTls>)> {
+    let table = item.table("`[upstream]`", report)?;
+    let known: Vec<&str> = ["url"].iter().chain(tls::ENGINE).copied().collect();
+    table.only(&known, report);
+    let url = table.require("url", "add `url = \"unix:///var/run/docker.sock\"`, or leave the table out", report)?;
+    let upstream = match url.text(report)?.parse() {
+        Ok(upstream) => upstream,
+        Err(UrlError { message, hint }) => {
+            report.error("bad-url", &url.span, message).hint = Some(hint);
+            return None;
+        }
+    };
+    let tls = match &upstream {
+        UpstreamUrl::Https(authority) => tls::upstream(&table, authority, report),
+        UpstreamUrl::Unix(_) | UpstreamUrl::Tcp(_) => {
+            for item in tls::ENGINE.iter().filter_map(|key| table.get(key)) {
+                report.error("conflicting-keys", &item.key, format!("`{}` is for engines with https:// only", item.name)).hint =
+                    Some("leave it out, or write `url = \"https://host:2376\"`".to_owned());
+            }
+            None
+        }
+    };
+    Some((upstream, tls))
 }
 
 fn own_socket(upstream: Option<&UpstreamUrl>, doors: &[Written], report: &mut Report<'_>) {

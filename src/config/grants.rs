@@ -11,6 +11,7 @@ use super::checks;
 use super::error::{Diagnostic, Report};
 use super::inject;
 use super::profiles;
+use super::rebind;
 use super::suggest::{did_you_mean, listed};
 use super::tree::{Item, Span, Table, Text};
 use super::values;
@@ -48,6 +49,7 @@ grants! {
     warn_level: Level,
     checks: BTreeMap<Reason, Act>,
     inject: Inject,
+    rebind_socket: String,
     images: Vec<Glob>,
     require_digest: bool,
     approved: Approved,
@@ -84,6 +86,7 @@ pub(super) const KEYS: &[&str] = &[
     "warn-level",
     "checks",
     "inject",
+    "rebind-socket",
     "images",
     "require-digest",
     "approved",
@@ -115,6 +118,7 @@ impl Grants {
             warn_level: given(table, "warn-level", report, level),
             checks: given(table, "checks", report, checks::read),
             inject: given(table, "inject", report, inject::read),
+            rebind_socket: given(table, "rebind-socket", report, rebind::read),
             images: each(table, "images", report, values::image),
             require_digest: given(table, "require-digest", report, |item, report, _| item.flag(report)),
             approved: given(table, "approved", report, approved::read),
@@ -168,6 +172,7 @@ impl Grants {
             warn_level: self.warn_level.map(|given| given.value),
             checks: value(&self.checks),
             inject: value(&self.inject),
+            rebind_socket: self.rebind_socket.map(|given| given.value),
             images: self.images.map(|given| given.value),
             require_digest: value(&self.require_digest),
             approved: self.approved.map(|given| given.value),

@@ -36,6 +36,52 @@ impl Default for Limits {
     }
 }
 
+/// What bounds one door, beside and below [`Limits`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DoorLimits {
+    /// How many connections may be open at once on this door.
+    pub connections: Option<usize>,
+    /// How many requests a second are served, after a burst of as many.
+    pub requests_per_second: Option<u32>,
+    /// How many changes may be under way at once.
+    pub changes: Option<usize>,
+    /// The largest JSON body, in bytes, in place of the global limit.
+    pub max_json_body: Option<usize>,
+    /// The largest body that is relayed as it comes (builds, archives, images), in bytes.
+    pub max_upload: Option<u64>,
+    /// The longest that a request's head may take, in place of the global limit.
+    pub head_timeout: Option<Duration>,
+    /// The longest that a JSON body may take, in place of the global limit.
+    pub body_timeout: Option<Duration>,
+}
+
+const DOOR_KEYS: &[&str] =
+    &["connections", "requests-per-second", "changes", "max-json-body", "max-upload", "head-timeout", "body-timeout"];
+
+/// Reads `[door.limits]`; what is left out is not bounded, or by the global limit alone.
+pub(super) fn read_door(table: &Table<'_>, report: &mut Report<'_>) -> DoorLimits {
+    table.only(DOOR_KEYS, report);
+    let mut number = |key: &str| table.get(key).and_then(|item| count(&item, report));
+    let (connections, changes, rate) = (number("connections"), number("changes"), number("requests-per-second"));
+    let mut time = |key: &str| table.get(key).and_then(|item| duration(&item, report));
+    let (head_timeout, body_timeout) = (time("head-timeout"), time("body-timeout"));
+    DoorLimits {
+        connections,
+        requests_per_second: rate.and_then(|rate| u32::try_from(rate).ok()),
+        changes,
+        max_json_body: table.get("max-json-body").and_then(|item| size(&item, report)),
+        max_upload: table.get("max-upload").and_then(|item| upload(&item, report)),
+        head_timeout,
+        body_timeout,
+    }
+}
+
+/// 1 KiB to 1 TiB.
+fn upload(item: &Item<'_>, report: &mut Report<'_>) -> Option<u64> {
+    let value = measured(item, SIZES, "10GiB", report)?;
+    bounded(item, value, (1 << 10, 1 << 40), "from `1KiB` to `1024GiB`", report)
+}
+
 const KEYS: &[&str] = &["max-json-body", "head-timeout", "body-timeout", "idle-timeout", "drain-timeout", "connections"];
 
 /// Reads `[limits]`; what is left out keeps its default.

@@ -6,6 +6,7 @@ mod audit;
 mod binds;
 mod checks;
 mod cidr;
+mod client;
 mod door;
 mod error;
 mod file;
@@ -15,15 +16,19 @@ mod ids;
 mod inject;
 mod limits;
 mod lint;
+mod mark;
 mod paths;
+mod pem;
 mod places;
 mod policy;
 mod preset;
 mod profiles;
+mod rebind;
 mod root;
 mod rule;
 mod sink;
 mod suggest;
+mod tls;
 mod tree;
 mod url;
 mod values;
@@ -32,7 +37,7 @@ mod values;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -41,27 +46,43 @@ use crate::policy::Policy;
 
 pub use audit::{Audit, AuditSync, CheckpointsTo, OnFailure};
 pub use cidr::Cidr;
+pub use client::Client;
 pub use door::{DEFAULT_MODE, Door};
 pub use error::{Diagnostic, Severity};
-pub use file::load;
+pub use file::{load, load_to_judge};
 pub use header::{Header, Part};
-pub use limits::Limits;
+pub use limits::{DoorLimits, Limits};
+pub use mark::{Choice, Container, Home, Mark, choose};
 pub use preset::{Preset, preset, presets};
 pub use root::ways_to_root;
 pub use sink::SinkUrl;
+pub use tls::{DoorTls, EngineTls, TlsClients};
 pub use url::{Listen, UpstreamUrl, UrlError};
 
 /// The preset that holds where no policy is named.
 pub const DEFAULT_POLICY: &str = "read-only";
+
+/// What a configuration was read for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// To open its doors: every file that it names was read.
+    #[default]
+    Serve,
+    /// To judge by its policies alone: certificates and keys were not looked at, since who tests a policy need not have them.
+    /// Its doors would be without TLS, so no server takes it.
+    Judge,
+}
 
 /// Everything that a configuration file says, as valid values.
 #[derive(Debug, Default)]
 pub struct Config {
     /// The engine; `None` where it is to be found.
     pub upstream: Option<UpstreamUrl>,
+    /// What it speaks TLS with, where the file says so.
+    pub engine_tls: Option<EngineTls>,
     /// The listeners; empty where the file names none.
     pub doors: Vec<Door>,
-    /// The policies of the file and the presets that its doors name.
+    /// The policies of the file and the presets that its doors and their clients name.
     pub policies: BTreeMap<String, Arc<Policy>>,
     /// The trail.
     pub audit: Audit,
@@ -75,6 +96,8 @@ pub struct Config {
     pub watched: Vec<PathBuf>,
     /// The digest of the text, as [`digest`] makes it; empty where there was none.
     pub digest: String,
+    /// What it was read for.
+    pub purpose: Purpose,
 }
 
 /// A configuration and everything that is to be said about it.
@@ -90,6 +113,17 @@ impl Config {
     /// The policy of this name: the file's, else the preset.
     pub fn policy(&self, name: &str) -> Option<Arc<Policy>> {
         self.policies.get(name).cloned().or_else(|| preset(name))
+    }
+}
+
+impl Config {
+    /// Every policy that mounts a door where a client asks for the daemon's socket, with that path on the host and, where one
+    /// of the doors listens there, the door.
+    pub fn rebound(&self) -> impl Iterator<Item = (&Policy, &str, Option<&Door>)> {
+        self.policies.values().filter_map(|policy| {
+            let path = policy.create.rebind_socket.as_deref()?;
+            Some((policy.as_ref(), path, rebind::door_at(Path::new(path), self.doors.iter())))
+        })
     }
 }
 

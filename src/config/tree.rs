@@ -140,6 +140,16 @@ impl<'t> Item<'t> {
         Some(list.iter().map(item).collect())
     }
 
+    /// The elements of a list; of any other value itself.
+    pub(super) fn each(&self) -> Vec<Self> {
+        let same = |value: &'t DeValue<'t>, span: Span, key: Span| Self { name: self.name.clone(), key, span, value };
+        if let DeValue::Array(list) = self.value {
+            list.iter().map(|value| same(value.get_ref(), value.span(), value.span())).collect()
+        } else {
+            vec![same(self.value, self.span.clone(), self.key.clone())]
+        }
+    }
+
     /// The strings of a list; elements of other types are reported.
     pub(super) fn texts(&self, report: &mut Report<'_>) -> Option<Vec<Text<'t>>> {
         let items = self.list(report)?;

@@ -64,6 +64,7 @@ impl FaultKind {
                 | K::ApiVersionTooOld
                 | K::ApiVersionTooNew
                 | K::BodyTooLarge
+                | K::UploadTooLarge
                 | K::BodyTimeout
                 | K::BodyIncomplete
         )
@@ -101,6 +102,8 @@ kinds! {
     ForeignHost "foreign-host",
     /// An address that a TCP door does not serve.
     ForeignAddress "foreign-address",
+    /// A client that no entry of a door means, where the door serves nobody else.
+    UnknownClient "unknown-client",
     /// A request that a browser sent to a TCP door.
     Browser "browser-request",
     /// A form or multipart body: the daemon would read parameters from it (Go `r.ParseForm`).
@@ -137,6 +140,8 @@ kinds! {
     BadReference "bad-reference",
     /// The body is larger than the limit.
     BodyTooLarge "body-too-large",
+    /// A body that is relayed as it comes is larger than the door's limit.
+    UploadTooLarge "upload-too-large",
     /// The body did not come in time.
     BodyTimeout "body-timeout",
     /// The connection ended inside the body.

@@ -56,6 +56,21 @@ pub fn service(text: &str, name: Option<&str>, images: &[&str]) -> Result<Servic
     }
 }
 
+/// The labels that begin with this prefix, with the services that have them; what is written in other ways than line by line is not found.
+pub fn labels(text: &str, prefix: &str) -> Vec<(String, String)> {
+    let lines = lines(text);
+    let at = lines.iter().position(|line| line.indent == 0 && line.text == "services:").unwrap_or(lines.len());
+    let services = below(lines.get(at..).unwrap_or_default());
+    let of_service = |block: &[Line<'_>]| -> Vec<(String, String)> {
+        let name = block.first().map(|line| unquoted(line.text.trim_end_matches(':')).to_owned()).unwrap_or_default();
+        let labels = children(below(block)).filter(|entry| entry.first().is_some_and(|line| line.text == "labels:"));
+        let names = labels.flat_map(below).map(|line| line.text.trim_start_matches("- ").trim_start_matches(['"', '\'']));
+        let known = names.filter(|label| label.starts_with(prefix)).filter_map(|label| label.split(['=', ':', '"', '\'']).next());
+        known.map(|label| (name.clone(), label.to_owned())).collect()
+    };
+    children(services).flat_map(of_service).collect()
+}
+
 fn lines(text: &str) -> Vec<Line<'_>> {
     let mut found = Vec::new();
     for (number, raw) in (1..).zip(text.lines()) {

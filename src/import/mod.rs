@@ -15,9 +15,9 @@ mod words;
 use std::collections::BTreeMap;
 
 pub use cetusguard::{cetusguard, rule_files};
-pub use compose::{Service, service};
+pub use compose::{Service, labels, service};
 pub use sections::{Image, sections};
-pub use wollomatic::wollomatic;
+pub use wollomatic::{label_prefix, wollomatic};
 pub use words::{env_file, pair};
 
 /// Variables and their values.

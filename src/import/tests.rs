@@ -158,3 +158,29 @@ fn hostile_values_stay_inside_comments_and_strings() {
     let imported = wollomatic(&["-allowGET=/containers/'\"/json".to_owned()], &Environment::new(), Extent::Equal).unwrap();
     assert!(crate::config::load("x", &imported.toml).config.is_some(), "{}", imported.toml);
 }
+
+#[test]
+fn labels_of_clients_are_named_where_that_proxy_looks_at_them() {
+    let text = "\
+services:
+  proxy:
+    image: wollomatic/socket-proxy:1
+    command:
+      - '-proxycontainername=proxy'
+  web:
+    labels:
+      - 'socket-proxy.allow.get=/v1.*'
+      - traefik.enable=true
+  other:
+    labels:
+      socket-proxy.allow.head: .*
+";
+    let flags = service(text, None, &["wollomatic/socket-proxy"]).unwrap().command;
+    let prefix = label_prefix(&flags, &Environment::new()).unwrap().unwrap();
+    let found = labels(text, &prefix);
+    let expected = [("web", "socket-proxy.allow.get"), ("other", "socket-proxy.allow.head")];
+    assert_eq!(found, expected.map(|(service, label)| (service.to_owned(), label.to_owned())));
+    assert_eq!(label_prefix(&[], &Environment::new()).unwrap(), None);
+    let own = label_prefix(&["-proxycontainername=p".to_owned(), "-dockerlabelprefix=x.".to_owned()], &Environment::new());
+    assert_eq!(own.unwrap().as_deref(), Some("x."));
+}

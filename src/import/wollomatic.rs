@@ -59,6 +59,18 @@ pub fn wollomatic(flags: &[String], environment: &Environment, extent: Extent) -
     Ok(Draft { policy: "wollomatic", from, extent, upstream, doors, blocks, binds, warnings, log: None }.write())
 }
 
+/// How labels begin by which a client's container has a list of its own there; `None` where they are not looked at.
+///
+/// # Errors
+/// As [`wollomatic`].
+pub fn label_prefix(flags: &[String], environment: &Environment) -> Result<Option<String>, ImportError> {
+    let mut settings = Settings::default();
+    settings.flags(flags)?;
+    settings.environment(environment);
+    let looks = settings.values.contains_key("proxycontainername");
+    Ok(looks.then(|| settings.value("dockerlabelprefix", "socket-proxy.allow.").to_owned()))
+}
+
 impl Settings {
     fn value<'s>(&'s self, name: &str, default: &'s str) -> &'s str {
         self.values.get(name).map_or(default, String::as_str)

@@ -83,6 +83,9 @@ impl Danger {
     pub fn advice(&self, policy: &str) -> String {
         let create = format!("[policy.{policy}.create]");
         match &self.addition {
+            None if self.code == "socket-mount" => {
+                format!("no line of a policy allows it; `rebind-socket` in {create} mounts a door where the socket itself is asked for")
+            }
             None => "no line of a policy allows it below `level = \"unrestricted\"`".to_owned(),
             Some(Addition::Operation(operation)) => format!("to add it: `\"{}\"` in `allow` of [policy.{policy}]", operation.name()),
             Some(Addition::Grant(key, entry)) => format!("to add it: `{}` in `{key}` of {create}", entry.toml()),

@@ -208,3 +208,13 @@ fn containers_that_were_made_elsewhere_are_named() {
     let learned = learned(vec![made, start("web"), start("db")]);
     assert_eq!(learned.foreign.iter().collect::<Vec<_>>(), ["db"]);
 }
+
+#[test]
+fn a_mount_of_the_socket_is_not_taken_and_its_advice_names_the_door_that_could_stand_in() {
+    let mut create = call(Operation::ContainerCreate, "POST", "/containers/create");
+    create.body =
+        Some(json::read(br#"{"Image":"alpine:3.20","HostConfig":{"Binds":["/var/run/docker.sock:/var/run/docker.sock"]}}"#).unwrap());
+    let learned = learned(vec![create]);
+    let advice: Vec<String> = learned.left.iter().flat_map(|(_, dangers)| dangers).map(|danger| danger.advice("ci")).collect();
+    assert!(advice.iter().any(|said| said.contains("`rebind-socket` in [policy.ci.create]")), "{advice:?}");
+}

@@ -54,6 +54,8 @@ pub struct Create {
     pub checks: BTreeMap<Reason, Act>,
     /// What is set where the client left it out.
     pub inject: Inject,
+    /// The socket of a door, on the host, that is mounted where a client asks for the daemon's.
+    pub rebind_socket: Option<String>,
     /// Repositories that images may come from; `None` for any.
     pub images: Option<Vec<Glob>>,
     /// Whether an image must be named by digest.

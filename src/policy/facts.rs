@@ -47,6 +47,8 @@ pub struct Own {
     pub paths: Vec<String>,
     /// Volumes that hold such paths.
     pub volumes: Vec<String>,
+    /// The upstream's socket alone, as the engine's host sees it.
+    pub engine: Vec<String>,
 }
 
 impl Facts {
@@ -120,7 +122,7 @@ pub fn next_need(policy: &Policy, action: &Action, facts: &Facts) -> Option<Need
 
 /// The next granted host path of which it is not known where it leads.
 fn host_path(create: &Create, body: &Value, facts: &Facts) -> Option<Need> {
-    let mut needs = checks::granted_sources(create, body).map(Need::HostPath);
+    let mut needs = checks::granted_sources(create, body, facts).map(Need::HostPath);
     needs.find(|need| facts.get(need).is_none())
 }
 

@@ -7,6 +7,7 @@ use crate::docker::{Action, Operation, Value};
 use super::Create;
 use super::checks::{self, non_root::by_number};
 use super::facts::{Facts, Need};
+use super::rebind;
 
 /// What is set where the client left it out. Nothing here loosens anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,12 +41,13 @@ pub struct Inject {
 /// The tmpfs that comes with a read-only root.
 const SCRATCH: &str = "rw,noexec,nosuid,nodev,size=64m";
 
-/// Injects into a container create; returns the JSON paths of what was set.
+/// Injects into the creation of a container or a service; returns the JSON paths of what was set.
 pub fn apply(create: &Create, action: &mut Action, facts: &Facts) -> Vec<String> {
     let mut done = match (&mut action.body, action.endpoint.operation) {
         (Body::Json(body), Operation::ContainerCreate) => user_of_image(create, body, facts),
         (Body::Json(_) | Body::None | Body::Opaque(_), _) => Vec::new(),
     };
+    done.extend(rebind::apply(create, action, facts));
     done.extend(configured(create, action));
     done
 }

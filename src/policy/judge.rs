@@ -9,6 +9,7 @@ use super::checks;
 use super::examine::{Examination, Finding, Keep, examine};
 use super::facts::Facts;
 use super::inject;
+use super::rebind;
 use super::rule::Rule;
 use super::verdict::{Denial, Permit, Reason, Verdict, operation_place};
 use super::{Level, Mode, Policy, Subject};
@@ -69,10 +70,13 @@ pub fn explain(policy: &Policy, action: &Action, facts: &Facts) -> (Vec<Denial>,
     (denials, found)
 }
 
-/// What no mode lets through: explicit denies and dockgate itself.
+/// What no mode lets through: explicit denies, the daemon's socket where a door stands in for it, and dockgate itself.
 fn absolute(policy: &Policy, action: &Action, facts: &Facts) -> Option<Denial> {
     if let Some(rule) = policy.rules.denying(action, facts) {
         return Some(by_rule(policy, action.endpoint.operation, rule));
+    }
+    if let Some(at) = rebind::left(&policy.create, action, facts) {
+        return Some(denial(policy, Reason::SocketMount, at));
     }
     if policy.create.level == Level::Unrestricted {
         return None;

@@ -10,6 +10,7 @@ pub mod glob;
 pub mod inject;
 pub mod judge;
 pub mod mode;
+mod rebind;
 pub mod rule;
 pub mod subject;
 pub mod verdict;

@@ -10,6 +10,8 @@ pub struct Subject {
     pub door: String,
     /// The peer of a unix socket; `None` where the kernel gave nothing or another namespace's ids.
     pub peer: Option<Peer>,
+    /// The supplementary groups of a peer, where its process can be looked at and the door asks who its clients are.
+    pub groups: Vec<u32>,
     /// The address of a TCP peer.
     pub address: Option<SocketAddr>,
     /// The program of a peer, where its process can be looked at.

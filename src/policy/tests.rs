@@ -192,8 +192,12 @@ fn targets_any_and_unrestricted_ask_for_no_facts() {
 #[test]
 fn keeps_its_own_container_paths_and_volumes_out_of_reach() {
     let policy = everything();
-    let own =
-        Own { container: Some(ID.to_owned()), paths: vec!["/srv/dockgate/trail.jsonl".to_owned()], volumes: vec!["doors".to_owned()] };
+    let own = Own {
+        container: Some(ID.to_owned()),
+        paths: vec!["/srv/dockgate/trail.jsonl".to_owned()],
+        volumes: vec!["doors".to_owned()],
+        engine: vec![],
+    };
     for target in ["/containers/web-1/stop", "/containers/web-1/kill", "/containers/web-1/rename?name=x", "/containers/0123456789ab/pause"]
     {
         let action = action("POST", target, "");
@@ -445,4 +449,65 @@ fn what_is_pushed_must_be_granted_too() {
     };
     assert_eq!(push("example.com/ci/web"), Ok(()));
     assert_eq!(push("other.example/exfiltrated/web"), Err(Reason::Image));
+}
+
+const INNER: &str = "/srv/dockgate/inner/docker.sock";
+
+fn rebinding() -> Policy {
+    Policy { create: Create { rebind_socket: Some(INNER.to_owned()), ..Create::default() }, ..everything() }
+}
+
+/// What dockgate knows of itself on a host where the engine's socket lies in an unusual place.
+fn on_host() -> Own {
+    let engine = "/srv/bed/docker.sock".to_owned();
+    Own { paths: vec![engine.clone(), INNER.to_owned()], engine: vec![engine], ..Own::default() }
+}
+
+#[test]
+fn the_upstreams_own_socket_is_replaced_by_the_door_and_recorded_as_injected() {
+    let body = r#"{"Image":"a","HostConfig":{"Binds":["/srv/bed/docker.sock:/var/run/docker.sock:ro"],"Mounts":[{"Type":"bind","Source":"/run/docker.sock","Target":"/x"}]}}"#;
+    for mode in [Mode::Enforce, Mode::Warn, Mode::Observe] {
+        let policy = Policy { mode, ..rebinding() };
+        let action = action("POST", "/containers/create", body);
+        let facts = facts(&policy, &action, &container("{}", "[]"), "{}", on_host());
+        let permit = decide(&policy, action, &facts).unwrap();
+        let host = permit.action().json().unwrap().get("HostConfig").unwrap().encode();
+        let expected =
+            format!(r#"{{"Binds":["{INNER}:/var/run/docker.sock:ro"],"Mounts":[{{"Type":"bind","Source":"{INNER}","Target":"/x"}}]}}"#);
+        assert_eq!(host, expected);
+        assert_eq!(permit.injected, ["HostConfig.Binds[0]", "HostConfig.Mounts[0].Source"]);
+        assert_eq!(permit.would_deny, None);
+    }
+}
+
+#[test]
+fn a_container_that_has_the_door_may_start_and_one_that_has_the_daemon_or_another_door_may_not() {
+    let policy = rebinding();
+    let start = |source: &str| {
+        let held = container(&format!(r#"{{"Binds":["{source}:/var/run/docker.sock"]}}"#), "[]");
+        let action = action("POST", "/containers/web-1/start", "");
+        let facts = facts(&policy, &action, &held, "{}", on_host());
+        decide(&policy, action, &facts).map(|_| ()).map_err(|denial| denial.reason)
+    };
+    assert_eq!(start(INNER), Ok(()));
+    for source in ["/srv/bed/docker.sock", "/var/run/docker.sock", "/srv/dockgate/inner", "/srv/dockgate"] {
+        assert_eq!(start(source), Err(Reason::SocketMount), "{source}");
+    }
+    assert_eq!(start("/srv/dockgate/other/docker.sock"), Err(Reason::HostPath));
+}
+
+#[test]
+fn a_door_that_has_become_a_link_is_not_mounted() {
+    let policy = rebinding();
+    let verdict = |real: &str| {
+        let action = action("POST", "/containers/create", r#"{"Image":"a","HostConfig":{"Binds":["/var/run/docker.sock:/x"]}}"#);
+        let mut facts = Facts::new(on_host());
+        let need = next_need(&policy, &action, &facts).unwrap();
+        assert_eq!(need, Need::HostPath(INNER.to_owned()));
+        facts.insert(need, read(format!("\"{real}\"").as_bytes()).unwrap());
+        decide(&policy, action, &facts).map(|_| ()).map_err(|denial| denial.reason)
+    };
+    assert_eq!(verdict(INNER), Ok(()));
+    assert_eq!(verdict("/srv/bed/docker.sock"), Err(Reason::SocketMount));
+    assert_eq!(verdict("/srv/dockgate/everything/docker.sock"), Err(Reason::SocketMount));
 }

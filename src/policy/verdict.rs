@@ -46,6 +46,15 @@ impl Permit {
         self.action.row().kind == Kind::Tunnel && !detached
     }
 
+    /// True for what changes the engine at once: neither a read, nor a stream or tunnel.
+    pub fn is_change(&self) -> bool {
+        match self.action.row().kind {
+            Kind::Change => true,
+            Kind::Tunnel => !self.opens_tunnel(),
+            Kind::Read | Kind::SensitiveRead | Kind::Stream => false,
+        }
+    }
+
     /// What goes upstream.
     pub fn action(&self) -> &Action {
         &self.action

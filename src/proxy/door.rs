@@ -2,7 +2,7 @@
 //! Knows nothing of requests beyond Host and browser headers.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,14 @@ use arc_swap::ArcSwap;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-use crate::config::{Cidr, Door, Listen};
+use crate::config::{Cidr, Door, DoorTls, Limits, Listen};
 use crate::docker::{Fault, FaultKind, Head};
-use crate::policy::{Policy, Subject};
+use crate::policy::Subject;
 
-use super::peer;
+use super::access::Access;
+use super::bounds::Bounds;
+use super::caller::Caller;
+use super::peer::{self, Look};
 
 /// Connections that wait for an accept.
 const BACKLOG: i32 = 1024;
@@ -26,32 +29,49 @@ const BACKLOG: i32 = 1024;
 pub struct DoorState {
     /// The URL, as it stands in records.
     pub name: String,
-    policy: ArcSwap<Policy>,
+    /// What bounds it.
+    pub bounds: Bounds,
+    access: ArcSwap<Access>,
     tcp: bool,
     hosts: Vec<String>,
     allow_from: Vec<Cidr>,
+    tls: Option<ArcSwap<DoorTls>>,
 }
 
 impl DoorState {
     /// The state of a configured door.
-    pub fn new(door: &Door, policy: Arc<Policy>) -> Self {
+    pub fn new(door: &Door, access: Access, limits: &Limits) -> Self {
         Self {
             name: door.listen.to_string(),
-            policy: ArcSwap::new(policy),
+            bounds: Bounds::new(limits, &door.limits),
+            access: ArcSwap::from_pointee(access),
             tcp: matches!(door.listen, Listen::Tcp(_)),
             hosts: door.hosts.clone(),
             allow_from: door.allow_from.clone(),
+            tls: door.tls.clone().map(ArcSwap::from_pointee),
         }
     }
 
-    /// The policy that holds now. A request asks once, so that one policy decides about the whole of it.
-    pub fn policy(&self) -> Arc<Policy> {
-        self.policy.load_full()
+    /// The policies that hold now. A request asks once, so that one policy decides about the whole of it.
+    pub fn access(&self) -> Arc<Access> {
+        self.access.load_full()
     }
 
-    /// From now on this policy holds; requests that have begun keep theirs.
-    pub(super) fn swap(&self, policy: Arc<Policy>) {
-        self.policy.store(policy);
+    /// From now on these policies hold; requests that have begun keep theirs.
+    pub(super) fn swap(&self, access: Access) {
+        self.access.store(Arc::new(access));
+    }
+
+    /// What it speaks TLS with now, where it does. A connection asks once, for its handshake.
+    pub fn tls(&self) -> Option<Arc<DoorTls>> {
+        self.tls.as_ref().map(ArcSwap::load_full)
+    }
+
+    /// From now on handshakes are made with this; connections that are open stay as they are.
+    pub(super) fn renew(&self, tls: Arc<DoorTls>) {
+        if let Some(own) = &self.tls {
+            own.store(tls);
+        }
     }
 
     /// What a TCP door refuses whatever the policy: strange addresses, browsers, and names that DNS rebinding would bring.
@@ -102,9 +122,40 @@ enum Listener {
 /// A connection and who made it.
 pub enum Accepted {
     /// On a unix socket.
-    Unix(UnixStream, Subject),
+    Unix(UnixStream, Caller),
     /// On TCP.
     Tcp(TcpStream, Subject),
+}
+
+/// Why a door does not open. The words for it are the command line's.
+#[derive(Debug, thiserror::Error)]
+#[error("door `{listen}` does not open: {error}")]
+pub struct Unbound {
+    /// The door.
+    pub listen: Listen,
+    /// What was being done.
+    pub step: Step,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+/// What of a door's opening failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Making the folder of its socket.
+    Folder,
+    /// Something else than a socket is at its path.
+    Occupied,
+    /// Another process serves its socket.
+    Served,
+    /// Removing a socket that nobody serves.
+    Clear,
+    /// Taking the path or the address.
+    Bind,
+    /// Giving the socket to its owner and group.
+    Give,
+    /// All that cannot fail for a reason that somebody could mend.
+    Open,
 }
 
 /// Removes the socket when the door closes.
@@ -121,26 +172,20 @@ impl Bound {
     ///
     /// # Errors
     /// Where another process serves it, the path is no socket, or the system refuses.
-    pub fn bind(door: &Door, policy: Arc<Policy>) -> io::Result<Self> {
-        let state = Arc::new(DoorState::new(door, policy));
+    pub fn bind(door: &Door, access: Access, limits: &Limits) -> Result<Self, Unbound> {
+        let state = Arc::new(DoorState::new(door, access, limits));
+        let failed = |(step, error)| Unbound { listen: door.listen.clone(), step, error };
         match &door.listen {
             Listen::Unix(path) => {
-                let listener = Listener::Unix(bind_unix(path, door)?);
+                let listener = Listener::Unix(bind_unix(path, door).map_err(failed)?);
                 Ok(Self { state, listener, _file: Some(SocketFile(path.clone())) })
             }
-            Listen::Tcp(address) => {
-                let socket = Socket::new(Domain::for_address(*address), Type::STREAM, None)?;
-                socket.set_reuse_address(true)?;
-                socket.bind(&SockAddr::from(*address))?;
-                socket.listen(BACKLOG)?;
-                socket.set_nonblocking(true)?;
-                Ok(Self { state, listener: Listener::Tcp(TcpListener::from_std(socket.into())?), _file: None })
-            }
+            Listen::Tcp(address) => Ok(Self { state, listener: Listener::Tcp(bind_tcp(*address).map_err(failed)?), _file: None }),
         }
     }
 
     /// The address of a TCP door, which differs from the configured one where port 0 was asked for.
-    pub fn local_address(&self) -> Option<std::net::SocketAddr> {
+    pub fn local_address(&self) -> Option<SocketAddr> {
         match &self.listener {
             Listener::Unix(_) => None,
             Listener::Tcp(listener) => listener.local_addr().ok(),
@@ -155,8 +200,9 @@ impl Bound {
         match &self.listener {
             Listener::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                let subject = peer::subject(&self.state.name, &stream);
-                Ok(Accepted::Unix(stream, subject))
+                let look = if self.state.access().has_entries() { Look::Entries } else { Look::Records };
+                let caller = peer::caller(&self.state.name, &stream, look);
+                Ok(Accepted::Unix(stream, caller))
             }
             Listener::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
@@ -167,30 +213,50 @@ impl Bound {
     }
 }
 
-fn bind_unix(path: &Path, door: &Door) -> io::Result<UnixListener> {
+/// A step that failed, and what the system said.
+type Failed = (Step, io::Error);
+
+fn at<T>(step: Step, result: io::Result<T>) -> Result<T, Failed> {
+    result.map_err(|error| (step, error))
+}
+
+fn bind_tcp(address: SocketAddr) -> Result<TcpListener, Failed> {
+    let socket = at(Step::Bind, Socket::new(Domain::for_address(address), Type::STREAM, None))?;
+    at(Step::Open, socket.set_reuse_address(true))?;
+    at(Step::Bind, socket.bind(&SockAddr::from(address)))?;
+    // of two that may share an address, only the first may listen
+    at(Step::Bind, socket.listen(BACKLOG))?;
+    at(Step::Open, socket.set_nonblocking(true))?;
+    at(Step::Open, TcpListener::from_std(socket.into()))
+}
+
+fn bind_unix(path: &Path, door: &Door) -> Result<UnixListener, Failed> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        at(Step::Folder, std::fs::create_dir_all(folder))?;
     }
     remove_stale(path)?;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.bind(&SockAddr::unix(path)?)?;
+    let socket = at(Step::Open, Socket::new(Domain::UNIX, Type::STREAM, None))?;
+    at(Step::Bind, SockAddr::unix(path).and_then(|address| socket.bind(&address)))?;
     if door.owner.is_some() || door.group.is_some() {
-        chown(path, door.owner, door.group)?;
+        at(Step::Give, chown(path, door.owner, door.group)).inspect_err(|_| drop(SocketFile(path.to_owned())))?;
     }
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(door.mode))?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    UnixListener::from_std(socket.into())
+    at(Step::Open, std::fs::set_permissions(path, std::fs::Permissions::from_mode(door.mode)))?;
+    at(Step::Open, socket.listen(BACKLOG))?;
+    at(Step::Open, socket.set_nonblocking(true))?;
+    at(Step::Open, UnixListener::from_std(socket.into()))
 }
 
 /// A socket that nobody serves is left over from a crash; anything else at the path is not ours to remove.
-fn remove_stale(path: &Path) -> io::Result<()> {
+fn remove_stale(path: &Path) -> Result<(), Failed> {
     let Ok(meta) = std::fs::symlink_metadata(path) else { return Ok(()) };
     if !meta.file_type().is_socket() {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the path exists and is no socket"));
+        return Err((Step::Occupied, io::ErrorKind::AlreadyExists.into()));
     }
-    if StdUnixStream::connect(path).is_ok() {
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process serves this socket"));
+    match StdUnixStream::connect(path) {
+        Ok(_) => return Err((Step::Served, io::ErrorKind::AddrInUse.into())),
+        Err(error) if error.kind() != io::ErrorKind::ConnectionRefused => return Err((Step::Clear, error)),
+        Err(_) => at(Step::Clear, std::fs::remove_file(path))?,
     }
-    std::fs::remove_file(path)
+    tracing::info!(socket = %path.display(), "removed a socket that nobody served any more");
+    Ok(())
 }

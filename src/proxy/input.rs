@@ -15,7 +15,7 @@ use crate::audit::Uploaded;
 
 use super::engine::Sending;
 use super::inspect::Inspection;
-use super::refuse::Refusal;
+use super::refuse::{Refusal, upload_too_large};
 use super::tunnel::Half;
 
 /// How much one read may add.
@@ -50,12 +50,14 @@ impl From<Refusal> for Stop {
     }
 }
 
-/// A body that is sent on: where to, and what looks at it on the way.
+/// A body that is sent on.
 pub struct Upload<'a> {
     /// The engine.
     pub to: Sending<'a>,
-    /// What releases it.
+    /// What looks at it on its way.
     pub inspection: Option<Inspection<'a>>,
+    /// How many bytes it may have.
+    pub most: u64,
 }
 
 /// Deadlines of a connection.
@@ -142,12 +144,12 @@ impl<R: Half> Input<R> {
     /// What went is counted as it goes.
     ///
     /// # Errors
-    /// What the inspection found.
+    /// What the inspection found, a body that is too large, and one that broke off: it is never ended upstream then.
     pub async fn pump(&mut self, upload: Upload<'_>, sent: &mut Uploaded) -> Result<(), Refusal> {
-        let Upload { mut to, inspection } = upload;
+        let Upload { mut to, inspection, most } = upload;
         let passed = match inspection {
-            Some(inspection) => self.pass_inspected(&mut to, inspection, sent).await,
-            None => self.pass(&mut to, sent).await,
+            Some(inspection) => self.pass_inspected(&mut to, inspection, most, sent).await,
+            None => self.pass(&mut to, most, sent).await,
         };
         match passed {
             Ok(()) => {
@@ -161,16 +163,24 @@ impl<R: Half> Input<R> {
         }
     }
 
-    async fn pass(&mut self, to: &mut Sending<'_>, sent: &mut Uploaded) -> Result<(), Stop> {
+    async fn pass(&mut self, to: &mut Sending<'_>, mut left: u64, sent: &mut Uploaded) -> Result<(), Stop> {
         while let Some(piece) = self.piece().await? {
+            left = left.checked_sub(piece.len() as u64).ok_or_else(upload_too_large)?;
             sent.piece(&piece);
             to.piece(&piece).await.map_err(|_| Stop::EngineGone)?;
         }
         Ok(())
     }
 
-    async fn pass_inspected(&mut self, to: &mut Sending<'_>, mut inspection: Inspection<'_>, sent: &mut Uploaded) -> Result<(), Stop> {
+    async fn pass_inspected(
+        &mut self,
+        to: &mut Sending<'_>,
+        mut inspection: Inspection<'_>,
+        mut left: u64,
+        sent: &mut Uploaded,
+    ) -> Result<(), Stop> {
         while let Some(piece) = self.piece().await? {
+            left = left.checked_sub(piece.len() as u64).ok_or_else(upload_too_large)?;
             inspection.push(piece)?;
             while let Some(piece) = inspection.released() {
                 sent.piece(&piece);

@@ -17,18 +17,20 @@ use super::upstream::Upstream;
 pub struct OwnSearch {
     container: Option<String>,
     paths: Vec<String>,
+    engine: Vec<String>,
     found: Mutex<Option<Arc<Own>>>,
 }
 
 impl OwnSearch {
-    /// A search for the container of this process; `paths` are the sockets and files to protect.
-    pub fn new(paths: Vec<String>) -> Self {
-        Self::of(container_id(), paths)
+    /// A search for the container of this process; `paths` are the sockets and files to protect, `engine` those of them
+    /// that are the upstream.
+    pub fn new(paths: Vec<String>, engine: Vec<String>) -> Self {
+        Self::of(container_id(), paths, engine)
     }
 
     /// A search for a known container.
-    pub fn of(container: Option<String>, paths: Vec<String>) -> Self {
-        Self { container, paths, found: Mutex::new(None) }
+    pub fn of(container: Option<String>, paths: Vec<String>, engine: Vec<String>) -> Self {
+        Self { container, paths, engine, found: Mutex::new(None) }
     }
 
     /// What is to be protected. On the host that are the paths as they are; in a container they are looked up
@@ -46,7 +48,7 @@ impl OwnSearch {
     }
 
     async fn search(&self, upstream: &Upstream) -> Result<Own, Refusal> {
-        let mut own = Own { container: None, paths: self.paths.clone(), volumes: Vec::new() };
+        let mut own = Own { container: None, paths: self.paths.clone(), volumes: Vec::new(), engine: self.engine.clone() };
         let Some(id) = &self.container else { return Ok(own) };
         match fetch(upstream, &Need::Container(id.clone())).await {
             Ok(container) => {
@@ -63,12 +65,18 @@ impl OwnSearch {
 
 /// The host's side of each mount of our container that holds a protected path.
 fn translate(container: &Value, own: &mut Own) {
-    let inside = own.paths.clone();
+    let (inside, engine) = (own.paths.clone(), own.engine.clone());
     for mount in container.get("Mounts").map(Value::items).unwrap_or_default() {
         let target = mount.text("Destination");
-        let held = inside.iter().filter_map(|path| path.strip_prefix(target).filter(|rest| rest.is_empty() || rest.starts_with('/')));
-        own.paths.extend(held.clone().map(|rest| format!("{}{rest}", mount.text("Source"))));
-        if held.count() > 0 && mount.text("Type") == "volume" {
+        let held = |paths: &[String]| -> Vec<String> {
+            let rests = paths.iter().filter_map(|path| path.strip_prefix(target).filter(|rest| rest.is_empty() || rest.starts_with('/')));
+            rests.map(|rest| format!("{}{rest}", mount.text("Source"))).collect()
+        };
+        let outside = held(&inside);
+        own.engine.extend(held(&engine));
+        let holds = !outside.is_empty();
+        own.paths.extend(outside);
+        if holds && mount.text("Type") == "volume" {
             own.volumes.push(mount.text("Name").to_owned());
         }
     }
@@ -108,7 +116,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("engine.sock");
         let engine = tokio::net::UnixListener::bind(&socket).unwrap();
-        let search = OwnSearch::of(Some("a".repeat(64)), Vec::new());
+        let search = OwnSearch::of(Some("a".repeat(64)), Vec::new(), Vec::new());
         for (status, known) in [("500 Internal Server Error", false), ("404 Not Found", true)] {
             let answering = async {
                 let (mut stream, _) = engine.accept().await.unwrap();
@@ -127,9 +135,11 @@ mod tests {
     fn protects_the_hosts_side_of_its_mounts() {
         let text = br#"{"Mounts":[{"Type":"volume","Name":"doors","Source":"/var/lib/docker/volumes/doors/_data","Destination":"/run/dockgate"},
             {"Type":"bind","Source":"/srv/engine.sock","Destination":"/var/run/docker.sock"},{"Type":"bind","Source":"/srv/x","Destination":"/run/dock"}]}"#;
-        let mut own = Own { container: None, paths: vec!["/run/dockgate/a.sock".into(), "/var/run/docker.sock".into()], volumes: vec![] };
+        let (paths, engine) = (vec!["/run/dockgate/a.sock".into(), "/var/run/docker.sock".into()], vec!["/var/run/docker.sock".into()]);
+        let mut own = Own { container: None, paths, volumes: vec![], engine };
         translate(&json::read(text).unwrap(), &mut own);
         assert_eq!(own.volumes, ["doors"]);
         assert_eq!(own.paths[2..], ["/var/lib/docker/volumes/doors/_data/a.sock", "/srv/engine.sock"]);
+        assert_eq!(own.engine, ["/var/run/docker.sock", "/srv/engine.sock"]);
     }
 }

@@ -1,21 +1,52 @@
-//! Who is at the other end of a unix socket: ids from the kernel, program and container from /proc.
-//! Knows nothing of doors. What /proc says is about the process that has the pid now; it is read once, when the connection is made.
+//! Who is at the other end of a unix socket: ids from the kernel, program, groups and control groups from /proc.
+//! Knows nothing of doors. What /proc says counts only where it is about the process that connected, and not a later one with its pid.
 
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::socket::{getsockopt, sockopt};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::time::{ClockId, clock_gettime};
 use tokio::net::UnixStream;
 
 use crate::policy::Subject;
 use crate::policy::subject::Peer;
 
+use super::caller::Caller;
+use super::cgroup::Groups;
+
 /// The uid that the kernel shows for users of other namespaces.
 const OVERFLOW_UID: u32 = 65534;
-/// A container's id in a control group's path.
-const ID: usize = 64;
 
-/// The subject of a connection through a door.
-pub fn subject(door: &str, stream: &UnixStream) -> Subject {
+/// The process of a peer.
+enum Process {
+    /// Held: its pid is nobody else's as long as it lives.
+    Held(OwnedFd),
+    /// It has ended, or its pid is another's already.
+    Gone,
+    /// The kernel cannot hold processes (before Linux 5.3), so its pid may be another's.
+    Loose,
+}
+
+/// How much of /proc is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// What records show.
+    Records,
+    /// That, and what entries match.
+    Entries,
+}
+
+/// The other end of a connection through a door.
+pub fn caller(door: &str, stream: &UnixStream, look: Look) -> Caller {
     let peer = peer(stream);
-    let pid = peer.and_then(|peer| peer.pid);
-    Subject { door: door.to_owned(), peer, exe: pid.and_then(exe), container: pid.and_then(container), ..Subject::default() }
+    let subject = Subject { door: door.to_owned(), peer, ..Subject::default() };
+    match peer.and_then(|peer| peer.pid) {
+        Some(pid) => seen(subject, pid, &Process::of(stream, pid), look),
+        None => subject.into(),
+    }
 }
 
 /// Ids of another namespace name nobody here: pid 0, or the overflow uid.
@@ -26,46 +57,168 @@ fn peer(stream: &UnixStream) -> Option<Peer> {
     known.then(|| Peer { uid: credentials.uid(), gid: credentials.gid(), pid })
 }
 
+/// Everything is read before it is asked whether the process still lives: then all of it was about that one.
+fn seen(mut subject: Subject, pid: i32, process: &Process, look: Look) -> Caller {
+    let (exe, cgroups) = (exe(pid), cgroups(pid));
+    let groups = if look == Look::Entries { groups(pid) } else { Vec::new() };
+    let surely = matches!(process, Process::Held(fd) if lives(fd));
+    if surely || matches!(process, Process::Loose) {
+        subject.exe = exe;
+        subject.container = cgroups.ids().next().map(str::to_owned);
+    }
+    if !surely {
+        return subject.into(); // records may show what is likely, entries never match it
+    }
+    subject.groups = groups;
+    Caller::new(subject, cgroups)
+}
+
+impl Process {
+    /// From Linux 6.5 the socket itself names its peer (`SO_PEERPIDFD`).
+    fn of(stream: &UnixStream, pid: i32) -> Self {
+        match getsockopt(stream, sockopt::PeerPidfd) {
+            Ok(fd) => Self::Held(fd),
+            Err(Errno::ENOPROTOOPT | Errno::EINVAL | Errno::EOPNOTSUPP) => Self::opened(pid),
+            Err(_) => Self::Gone,
+        }
+    }
+
+    /// By its pid: that is another's by now where that one started after the connection was there.
+    fn opened(pid: i32) -> Self {
+        let accepted = since_boot();
+        let Some(raw) = Pid::from_raw(pid) else { return Self::Gone };
+        match pidfd_open(raw, PidfdFlags::empty()) {
+            Ok(fd) if started(pid).is_some_and(|started| started <= accepted) => Self::Held(fd),
+            Ok(_) | Err(rustix::io::Errno::SRCH) => Self::Gone,
+            Err(_) => Self::Loose,
+        }
+    }
+}
+
+/// A process that is held becomes readable when it ends.
+fn lives(process: &OwnedFd) -> bool {
+    let mut ended = [PollFd::new(process, PollFlags::IN)];
+    poll(&mut ended, Some(&Timespec::default())) == Ok(0)
+}
+
+/// When a process started, from the 22nd field of `stat`; the second is a name in parentheses that may hold anything.
+fn started(pid: i32) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let ticks: u64 = stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()?;
+    let second = rustix::param::clock_ticks_per_second().max(1);
+    Some(Duration::from_millis(ticks.saturating_mul(1000) / second))
+}
+
+fn since_boot() -> Duration {
+    let now = clock_gettime(ClockId::Boottime);
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
 /// The program; the kernel shows it to the same user and to root alone.
 fn exe(pid: i32) -> Option<String> {
     std::fs::read_link(format!("/proc/{pid}/exe")).ok().map(|path| path.to_string_lossy().into_owned())
 }
 
-fn container(pid: i32) -> Option<String> {
-    container_id(&std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)
+/// The control groups of a process.
+pub fn cgroups(pid: i32) -> Groups {
+    std::fs::read_to_string(format!("/proc/{pid}/cgroup")).map(|text| Groups::parse(&text)).unwrap_or_default()
 }
 
-/// The last id in the control groups' paths: `/docker/ID`, `/system.slice/docker-ID.scope`, `/…/cri-containerd-ID.scope`.
-fn container_id(groups: &str) -> Option<String> {
-    let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-    groups.split(|c: char| !hex(c)).rfind(|word| word.len() == ID).map(str::to_owned)
+/// The supplementary groups of a process.
+fn groups(pid: i32) -> Vec<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("Groups:")).unwrap_or_default();
+    line.split_ascii_whitespace().filter_map(|gid| gid.parse().ok()).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Child, Command};
+
     use super::*;
 
-    #[test]
-    fn finds_the_container_in_the_paths_of_engines_and_drivers() {
-        let id = "0123456789abcdef".repeat(4);
-        for groups in [
-            format!("0::/system.slice/docker-{id}.scope\n"),
-            format!("12:pids:/docker/{id}\n0::/docker/{id}\n"),
-            format!("0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-{id}.scope\n"),
-            format!("0::/../{id}\n"),
-            format!("0::/user.slice/libpod-{id}.scope/container\n"),
-        ] {
-            assert_eq!(container_id(&groups), Some(id.clone()), "{groups}");
-        }
-        assert_eq!(container_id("0::/user.slice/user-1000.slice/session-2.scope\n"), None);
+    fn own_pid() -> i32 {
+        i32::try_from(std::process::id()).unwrap()
     }
 
     #[tokio::test]
     async fn knows_the_program_of_a_peer() {
         let (one, _other) = UnixStream::pair().unwrap();
-        let subject = subject("unix:///door", &one);
-        assert_eq!(subject.peer.and_then(|peer| peer.pid), i32::try_from(std::process::id()).ok());
+        let subject = caller("unix:///door", &one, Look::Records).subject;
+        assert_eq!(subject.peer.and_then(|peer| peer.pid), Some(own_pid()));
         let own = std::env::current_exe().unwrap().to_string_lossy().into_owned();
         assert_eq!(subject.exe, Some(own));
+    }
+
+    #[tokio::test]
+    async fn reads_groups_only_where_entries_ask_for_them() {
+        let own = groups(own_pid());
+        let (one, _other) = UnixStream::pair().unwrap();
+        assert_eq!(caller("unix:///door", &one, Look::Entries).subject.groups, own);
+        assert!(caller("unix:///door", &one, Look::Records).subject.groups.is_empty());
+    }
+
+    fn ended(mut child: Child) -> i32 {
+        let pid = i32::try_from(child.id()).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        pid
+    }
+
+    #[test]
+    fn nothing_is_believed_of_a_process_that_ended_while_it_was_looked_at() {
+        let child = Command::new("sleep").arg("60").spawn().unwrap();
+        let held = Process::opened(i32::try_from(child.id()).unwrap());
+        assert!(matches!(held, Process::Held(_)));
+        let _pid = ended(child);
+        // /proc of another process: what it says must not count
+        let caller = seen(Subject::default(), own_pid(), &held, Look::Entries);
+        assert_eq!((caller.subject.exe, caller.subject.groups), (None, Vec::new()));
+    }
+
+    #[test]
+    fn a_pid_that_nobody_has_any_more_is_gone() {
+        let pid = ended(Command::new("sleep").arg("60").spawn().unwrap());
+        assert!(matches!(Process::opened(pid), Process::Gone));
+    }
+
+    #[test]
+    fn tells_when_a_process_started() {
+        let before = since_boot();
+        let child = Command::new("sleep").arg("60").spawn().unwrap();
+        let started = started(i32::try_from(child.id()).unwrap()).unwrap();
+        let slack = Duration::from_millis(50);
+        assert!(started + slack >= before && started <= since_boot() + slack, "{before:?} {started:?}");
+        let _pid = ended(child);
+    }
+
+    const CONNECT: &str = "DOCKGATE_TEST_CONNECT";
+
+    /// What the next test starts as a process of its own.
+    #[test]
+    fn connects_and_ends_where_it_is_told_to() {
+        if let Some(path) = std::env::var_os(CONNECT) {
+            std::os::unix::net::UnixStream::connect(path).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn of_a_client_that_ended_before_it_was_looked_at_only_the_ids_are_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("door.sock");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let client = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "proxy::peer::tests::connects_and_ends_where_it_is_told_to"])
+            .env(CONNECT, &path)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid = i32::try_from(client.id()).unwrap();
+        let ended = client.wait_with_output().unwrap();
+        assert!(ended.status.success());
+        let (stream, _) = listener.accept().await.unwrap();
+        let subject = caller("unix:///door", &stream, Look::Entries).subject;
+        assert_eq!(subject.peer.map(|peer| peer.pid), Some(Some(pid)));
+        assert_eq!((subject.exe, subject.container, subject.groups), (None, None, Vec::new()));
     }
 }

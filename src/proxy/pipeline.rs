@@ -15,18 +15,20 @@ use crate::docker::action::{Body, Reading};
 use crate::docker::head::Framing;
 use crate::docker::operations::{Kind, Reply, Row};
 use crate::docker::{Action, Endpoint, Fault, FaultKind, Head, Method};
-use crate::policy::{Permit, Policy, Subject, Verdict, admits, judge};
+use crate::policy::{Permit, Policy, Verdict, admits, judge};
 
+use super::access::Access;
+use super::caller::Caller;
 use super::door::DoorState;
 use super::engine::{Answer, Connection, Receiving};
 use super::facts;
 use super::filter::body_filter;
-use super::input::{Deadlines, Input, Upload};
+use super::input::{Input, Upload};
 use super::inspect::Inspection;
 use super::output::{Output, ReplyFraming, ReplyHead};
 use super::own::OwnSearch;
 use super::reconcile;
-use super::refuse::{Refusal, operator_line};
+use super::refuse::{Limit, Refusal, operator_line, upload_too_large};
 use super::relay::{Asked, relay};
 use super::tunnel::{self, Half};
 use super::upstream::{Upstream, UpstreamError};
@@ -49,17 +51,13 @@ pub struct Gate {
     pub own: OwnSearch,
     /// Who compares the engine's events with requests.
     pub reconciler: Option<reconcile::Handle>,
-    /// Deadlines of connections.
-    pub deadlines: Deadlines,
-    /// The largest JSON body.
-    pub max_json: usize,
     /// Turns true when dockgate stops.
     pub stopping: watch::Receiver<bool>,
 }
 
 impl Gate {
     /// Resolves when dockgate stops.
-    async fn stopped(&self) {
+    pub(super) async fn stopped(&self) {
         let _told_or_gone = self.stopping.clone().wait_for(|stop| *stop).await.map(drop);
     }
 }
@@ -74,8 +72,8 @@ struct Client<R, W> {
 struct Call<'a> {
     gate: &'a Gate,
     door: &'a DoorState,
-    policy: &'a Policy,
-    subject: &'a Subject,
+    access: &'a Access,
+    caller: &'a Caller,
     head: &'a Head,
 }
 
@@ -83,7 +81,7 @@ struct Call<'a> {
 type Done = (Ended, bool);
 
 /// Serves one connection until it ends.
-pub async fn serve<R, W>(gate: &Gate, door: &DoorState, subject: &Subject, reader: R, writer: W)
+pub async fn serve<R, W>(gate: &Gate, door: &DoorState, caller: &Caller, reader: R, writer: W)
 where
     R: Half,
     W: AsyncWrite + Unpin,
@@ -91,15 +89,15 @@ where
     let mut client = Client { input: Input::new(reader), output: Output::new(writer) };
     loop {
         let next = tokio::select! {
-            head = client.input.head(&gate.deadlines) => head,
+            head = client.input.head(&door.bounds.deadlines) => head,
             () = gate.stopped() => return client.output.shutdown().await,
         };
         let Some(head) = next.transpose() else { return client.output.shutdown().await };
         client.output.next_request(matches!(&head, Ok(head) if head.method == Method::Head));
-        let policy = door.policy();
-        let mut record = Record::begin(&gate.trail, subject, &policy, head.as_ref().ok());
+        let access = door.access();
+        let mut record = Record::begin(&gate.trail, &caller.subject, access.policy(), head.as_ref().ok());
         let done = match &head {
-            Ok(head) => Call { gate, door, policy: &policy, subject, head }.run(&mut client, &mut record).await,
+            Ok(head) => Call { gate, door, access: &access, caller, head }.run(&mut client, &mut record).await,
             Err(fault) => Err(Refusal::Fault(fault.clone())),
         };
         let keep_alive = head.as_ref().is_ok_and(|head| head.keep_alive);
@@ -114,15 +112,18 @@ where
     }
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
     /// Every `?` is a refusal; there is no other way out.
-    async fn run<R, W>(&self, client: &mut Client<R, W>, record: &mut Record<'_>) -> Result<Done, Refusal>
+    async fn run<R, W>(&self, client: &mut Client<R, W>, record: &mut Record<'a>) -> Result<Done, Refusal>
     where
         R: Half,
         W: AsyncWrite + Unpin,
     {
-        let Self { gate, door, policy, subject, head } = self;
-        door.admits(subject, head)?;
+        let Self { gate, door, access, caller, head } = *self;
+        door.admits(&caller.subject, head)?;
+        door.bounds.request()?;
+        let standing = caller.standing(access, &gate.upstream).await?;
+        let policy = record.standing(standing.policy, standing.client, caller.container());
         let endpoint = Endpoint::find(head)?;
         record.endpoint(&endpoint);
         admits(policy, &endpoint)?;
@@ -132,14 +133,15 @@ impl Call<'_> {
         record.action(&action);
         let own = gate.own.get(&gate.upstream).await?;
         let facts = facts::gather(&gate.upstream, policy, &action, own).await?;
-        let permit = match judge(policy, subject, action, &facts) {
+        let permit = match judge(policy, &caller.subject, action, &facts) {
             Verdict::Allow(permit) => permit,
             Verdict::Deny(denial) => return Err(denial.into()),
         };
+        let _changing = permit.is_change().then(|| door.bounds.change()).transpose()?;
         record.permit(&permit);
         record.intent(&permit).await?;
         let _running = gate.reconciler.as_ref().and_then(|reconciler| reconciler.began(permit.action()));
-        if permit.opens_tunnel() { self.tunnel(&permit, client, record).await } else { self.forward(&permit, client, record).await }
+        if permit.opens_tunnel() { self.tunnel(&permit, client, record).await } else { self.forward(policy, &permit, client, record).await }
     }
 
     /// The body of an operation that is judged by it: complete before anything else happens.
@@ -148,20 +150,28 @@ impl Call<'_> {
         R: Half,
         W: AsyncWrite + Unpin,
     {
-        let Reading::Whole(limit) = Action::reading(endpoint.operation.row(), self.head, self.gate.max_json)? else {
-            return Ok(Bytes::new());
+        let bounds = &self.door.bounds;
+        let declared = if let Framing::Length(length) = self.head.framing { length } else { 0 };
+        let Reading::Whole(limit) = Action::reading(endpoint.operation.row(), self.head, bounds.max_json)? else {
+            return if declared > bounds.max_upload { Err(upload_too_large()) } else { Ok(Bytes::new()) };
         };
-        if matches!(self.head.framing, Framing::Length(length) if length > limit as u64) {
+        if declared > limit as u64 {
             return Err(Fault::new(FaultKind::BodyTooLarge, "").into());
         }
         if self.head.expects_continue {
             client.output.go_on().await.map_err(|_| Refusal::ClientGone)?;
         }
-        Ok(client.input.whole_body(limit, &self.gate.deadlines).await?)
+        Ok(client.input.whole_body(limit, &bounds.deadlines).await?)
     }
 
     /// Sends what was permitted and relays what comes back, while the client's side is read.
-    async fn forward<R, W>(&self, permit: &Permit, client: &mut Client<R, W>, record: &mut Record<'_>) -> Result<Done, Refusal>
+    async fn forward<R, W>(
+        &self,
+        policy: &Policy,
+        permit: &Permit,
+        client: &mut Client<R, W>,
+        record: &mut Record<'_>,
+    ) -> Result<Done, Refusal>
     where
         R: Half,
         W: AsyncWrite + Unpin,
@@ -174,14 +184,14 @@ impl Call<'_> {
         };
         let relayed = !matches!(framing, Framing::None | Framing::Length(0));
         let would_deny = OnceLock::new();
-        let inspection = Inspection::of(permit, self.policy, &would_deny)?;
+        let inspection = Inspection::of(permit, policy, &would_deny)?;
         if self.head.expects_continue && relayed {
             output.go_on().await.map_err(|_| Refusal::ClientGone)?;
         }
         let (since, mut engine) = (Instant::now(), self.begun(permit).await?);
         let (mut reply, to) = engine.halves(framing);
         let mut uploaded = relayed.then(Uploaded::default);
-        let upload = relayed.then_some(Upload { to, inspection });
+        let upload = relayed.then_some(Upload { to, inspection, most: self.door.bounds.max_upload });
         let asked = self.asked(permit, self.head.keep_alive);
         let done = tokio::select! {
             done = async {
@@ -281,21 +291,25 @@ where
     match &refusal {
         Refusal::Fault(fault) => record.fault(fault),
         Refusal::Denied(denial) => record.denied(denial),
-        Refusal::Engine(..) | Refusal::Upstream | Refusal::Trail(_) | Refusal::Overload | Refusal::ClientGone => {
+        Refusal::Engine(..) | Refusal::Upstream | Refusal::Trail(_) | Refusal::Limit(_) | Refusal::Overload | Refusal::ClientGone => {
             record.refused(refusal.code());
         }
     }
     if let Some(line) = operator_line(&refusal) {
         tracing::info!(id = record.id(), "{}", record.message(&line));
     }
-    if matches!(refusal, Refusal::ClientGone) || output.begun() {
+    if matches!(refusal, Refusal::ClientGone) {
         return (Ended::ClientGone, false);
+    }
+    if output.begun() {
+        return (Ended::Refused, false);
     }
     let goes_on = keep_alive && input.body_ended() && !ends_connection(&refusal);
     let body = refusal.body(record.id());
     let reference = record.id().to_owned();
     let framing = ReplyFraming::Length(body.len() as u64);
-    let head = ReplyHead::json(refusal.status(), &reference, framing, goes_on);
+    let fields = refusal.retry_after().map_or_else(String::new, |seconds| format!("Retry-After: {seconds}\r\n"));
+    let head = ReplyHead { fields: fields.as_bytes(), ..ReplyHead::json(refusal.status(), &reference, framing, goes_on) };
     record.status(refusal.status().as_u16());
     record.count_out(body.len() as u64);
     let told = output.whole(&head, &body).await.is_ok();
@@ -311,6 +325,7 @@ fn ends_connection(refusal: &Refusal) -> bool {
     match refusal {
         Refusal::Fault(fault) => fault.kind.breaks_framing(),
         Refusal::Overload | Refusal::ClientGone | Refusal::Trail(_) => true,
+        Refusal::Limit(limit) => *limit == Limit::Connections,
         Refusal::Denied(_) | Refusal::Engine(..) | Refusal::Upstream => false,
     }
 }

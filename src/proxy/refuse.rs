@@ -22,10 +22,34 @@ pub enum Refusal {
     Upstream,
     /// The trail does not take the intent.
     Trail(TrailError),
+    /// A limit of the door.
+    Limit(Limit),
     /// Too many connections.
     Overload,
     /// The client went away.
     ClientGone,
+}
+
+/// The limits of a door that refuse a request whatever it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Connections at once.
+    Connections,
+    /// Requests a second.
+    Requests,
+    /// Changes at once.
+    Changes,
+}
+
+/// The refusal of a body that is relayed as it comes and is larger than the door takes.
+pub fn upload_too_large() -> Refusal {
+    Refusal::Fault(Fault::new(FaultKind::UploadTooLarge, ""))
+}
+
+impl From<Limit> for Refusal {
+    fn from(limit: Limit) -> Self {
+        Self::Limit(limit)
+    }
 }
 
 impl From<Fault> for Refusal {
@@ -54,7 +78,8 @@ impl Refusal {
             Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Engine(status, _) => *status,
             Self::Upstream => StatusCode::BAD_GATEWAY,
-            Self::Trail(_) | Self::Overload => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Limit(Limit::Requests | Limit::Changes) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Trail(_) | Self::Limit(Limit::Connections) | Self::Overload => StatusCode::SERVICE_UNAVAILABLE,
             Self::ClientGone => StatusCode::REQUEST_TIMEOUT,
         }
     }
@@ -67,9 +92,17 @@ impl Refusal {
             Self::Engine(..) => "engine-answer",
             Self::Upstream => "no-upstream",
             Self::Trail(_) => "trail",
+            Self::Limit(Limit::Connections) => "door-connections",
+            Self::Limit(Limit::Requests) => "request-rate",
+            Self::Limit(Limit::Changes) => "concurrent-changes",
             Self::Overload => "overload",
             Self::ClientGone => "client-gone",
         }
+    }
+
+    /// What `Retry-After` says, in seconds, where waiting helps: a request's place is there again after a second at most.
+    pub fn retry_after(&self) -> Option<u32> {
+        (self.status() == StatusCode::TOO_MANY_REQUESTS).then_some(1)
     }
 
     /// The JSON body, which the docker CLI prints as `Error response from daemon: …`.
@@ -80,6 +113,9 @@ impl Refusal {
             Self::Fault(fault) => Cow::Owned(fault_message(fault)),
             Self::Upstream => Cow::Borrowed("dockgate: the engine cannot be reached [no-upstream]"),
             Self::Trail(_) => Cow::Borrowed("dockgate: the audit trail cannot be written, so the request is refused [trail]"),
+            Self::Limit(Limit::Connections) => Cow::Borrowed("dockgate: too many connections on this door [door-connections]"),
+            Self::Limit(Limit::Requests) => Cow::Borrowed("dockgate: too many requests a second on this door [request-rate]"),
+            Self::Limit(Limit::Changes) => Cow::Borrowed("dockgate: too many changes at once on this door [concurrent-changes]"),
             Self::Overload => Cow::Borrowed("dockgate: too many connections [overload]"),
             Self::ClientGone => Cow::Borrowed("dockgate: the client closed the connection [client-gone]"),
         };
@@ -96,6 +132,7 @@ fn fault_status(kind: FaultKind) -> StatusCode {
         | K::UnknownField
         | K::ForeignHost
         | K::ForeignAddress
+        | K::UnknownClient
         | K::CompressedArchive
         | K::BadArchive
         | K::ArchiveEntry
@@ -103,7 +140,7 @@ fn fault_status(kind: FaultKind) -> StatusCode {
         | K::Browser => StatusCode::FORBIDDEN,
         K::FormBody | K::ContentEncoding | K::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         K::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-        K::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        K::BodyTooLarge | K::UploadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         K::HeadTimeout | K::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
         K::Expectation => StatusCode::EXPECTATION_FAILED,
         K::MalformedHead
@@ -169,6 +206,7 @@ fn fault_sentence(kind: FaultKind) -> Cow<'static, str> {
         K::BadHost => "the Host header is malformed",
         K::ForeignHost => "this host name is not served here",
         K::ForeignAddress => "this address is not served here",
+        K::UnknownClient => "this client is not served here",
         K::Browser => "requests from browsers are not served here",
         K::FormBody => "form bodies are never accepted",
         K::ContentEncoding => "encoded bodies are never accepted",
@@ -187,6 +225,7 @@ fn fault_sentence(kind: FaultKind) -> Cow<'static, str> {
         K::BadName => "this is no name that an engine gives",
         K::BadReference => "this is no image reference",
         K::BodyTooLarge => "the body is too large to be inspected",
+        K::UploadTooLarge => "the body is larger than this door takes",
         K::BodyTimeout => "the body did not come in time",
         K::BodyIncomplete => "the body ended early",
         K::BodyMissing => "the operation needs a JSON body",
@@ -207,6 +246,12 @@ fn fault_sentence(kind: FaultKind) -> Cow<'static, str> {
 pub fn operator_line(refusal: &Refusal) -> Option<String> {
     match refusal {
         Refusal::Denied(denial) => Some(format!("{}; {}", shown(&denial.message()), denial.advice())),
-        Refusal::Fault(_) | Refusal::Engine(..) | Refusal::Upstream | Refusal::Trail(_) | Refusal::Overload | Refusal::ClientGone => None,
+        Refusal::Fault(_)
+        | Refusal::Engine(..)
+        | Refusal::Upstream
+        | Refusal::Trail(_)
+        | Refusal::Limit(_)
+        | Refusal::Overload
+        | Refusal::ClientGone => None,
     }
 }

@@ -4,15 +4,17 @@
 use std::sync::Arc;
 
 use crate::config::{Audit, Config, Door, Limits, UpstreamUrl};
-use crate::policy::Policy;
 
+use super::access::{Access, NoPolicy};
 use super::door::DoorState;
+use super::upstream::Upstream;
 
 /// The open doors, and what holds from start to stop.
 pub struct Policies {
     open: Vec<Arc<DoorState>>,
     doors: Vec<Door>,
     upstream: Option<UpstreamUrl>,
+    engine: Upstream,
     audit: Audit,
     limits: Limits,
     protected: Vec<String>,
@@ -25,6 +27,10 @@ pub struct Changes {
     pub policies: Vec<String>,
     /// The doors that have a policy of another name now.
     pub doors: Vec<Renamed>,
+    /// The URLs of doors, and of the engine, whose certificates, keys or lists are others now.
+    pub tls: Vec<String>,
+    /// The URLs of doors whose client entries differ.
+    pub clients: Vec<String>,
     /// What the configuration says and only a restart brings about.
     pub restart: Vec<String>,
 }
@@ -40,38 +46,45 @@ pub struct Renamed {
     pub new: String,
 }
 
-/// A door names a policy that does not exist: nothing was swapped.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("door `{door}` names the policy `{policy}`, which does not exist")]
-pub struct NoPolicy {
-    /// The door's URL.
-    pub door: String,
-    /// The name.
-    pub policy: String,
-}
-
 impl Policies {
     /// The policies of these doors; `config` is what the doors were bound from.
-    pub(super) fn new(config: &Config, open: Vec<Arc<DoorState>>) -> Self {
+    pub(super) fn new(config: &Config, open: Vec<Arc<DoorState>>, engine: Upstream) -> Self {
         let (upstream, audit, protected) = (config.upstream.clone(), config.audit.clone(), config.protected.clone());
-        Self { open, doors: config.doors.clone(), upstream, audit, limits: config.limits, protected }
+        Self { open, doors: config.doors.clone(), upstream, engine, audit, limits: config.limits, protected }
     }
 
-    /// From now on every door has the policy that the configuration gives it. Requests that have begun keep theirs.
+    /// From now on every door has the policies and client entries that the configuration gives it. Requests that have begun keep theirs.
     ///
     /// # Errors
     /// Where a door would have none; then every door keeps its own.
     pub fn swap(&self, config: &Config) -> Result<Changes, NoPolicy> {
-        let next: Vec<Arc<Policy>> = self.open.iter().map(|door| next(door, config)).collect::<Result<_, _>>()?;
+        let next: Vec<Access> = self.open.iter().map(|door| next(door, config)).collect::<Result<_, _>>()?;
         let mut changes = Changes { restart: self.restart(config), ..Changes::default() };
         for (door, next) in self.open.iter().zip(&next) {
-            changes.note(door, &door.policy(), next);
+            changes.note(door, &door.access(), next);
         }
         // nothing waits in between, so no request of this thread sees some doors changed and others not
         for (door, next) in self.open.iter().zip(next) {
             door.swap(next);
         }
+        changes.tls = self.renewed(config);
         Ok(changes)
+    }
+
+    /// Doors and the engine get what their files hold now.
+    fn renewed(&self, config: &Config) -> Vec<String> {
+        let mut renewed = Vec::new();
+        for door in &self.open {
+            let known = config.doors.iter().find(|known| known.listen.to_string() == door.name);
+            let (Some(old), Some(new)) = (door.tls(), known.and_then(|known| known.tls.as_ref())) else { continue };
+            if old.digest != new.digest {
+                door.renew(Arc::new(new.clone()));
+                renewed.push(door.name.clone());
+            }
+        }
+        let engine = self.upstream.as_ref().filter(|_| self.upstream == config.upstream).zip(config.engine_tls.as_ref());
+        renewed.extend(engine.filter(|(_, tls)| self.engine.renew(tls)).map(|(url, _)| url.to_string()));
+        renewed
     }
 
     /// What differs from the start and stays as it is.
@@ -96,19 +109,16 @@ impl Policies {
     }
 }
 
-/// The policy that a configuration gives a door. One that the file does not name any more is open until the restart: it follows
-/// the file's policy of its name, and keeps its own where there is none.
-fn next(door: &DoorState, config: &Config) -> Result<Arc<Policy>, NoPolicy> {
+/// What a configuration gives a door. One that the file does not name any more is open until the restart: it follows the file's
+/// policies of its names, and keeps its own where there are none.
+fn next(door: &DoorState, config: &Config) -> Result<Access, NoPolicy> {
     match config.doors.iter().find(|known| known.listen.to_string() == door.name) {
-        Some(known) => config.policy(&known.policy).ok_or_else(|| NoPolicy { door: door.name.clone(), policy: known.policy.clone() }),
-        None => {
-            let current = door.policy();
-            Ok(config.policies.get(&current.name).cloned().unwrap_or(current))
-        }
+        Some(known) => Access::new(known, config),
+        None => Ok(door.access().renewed(config)),
     }
 }
 
-/// The keys of a door that differ, other than its policy.
+/// The keys of a door that differ, other than its policy and clients.
 fn differences(started: &Door, known: &Door) -> Option<String> {
     let keys = [
         ("mode", started.mode != known.mode),
@@ -116,6 +126,9 @@ fn differences(started: &Door, known: &Door) -> Option<String> {
         ("group", started.group != known.group),
         ("allow-from", started.allow_from != known.allow_from),
         ("hosts", started.hosts != known.hosts),
+        // the files' new names are protected from the next start on; to begin or to end TLS on a port needs one too
+        ("tls", started.tls.as_ref().map(|tls| &tls.files) != known.tls.as_ref().map(|tls| &tls.files)),
+        ("limits", started.limits != known.limits),
     ];
     let names: Vec<&str> = keys.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
     (!names.is_empty()).then(|| format!("door `{}` has another {}", started.listen, names.join(", ")))
@@ -124,20 +137,29 @@ fn differences(started: &Door, known: &Door) -> Option<String> {
 impl Changes {
     /// True where everything is as it was.
     pub fn is_empty(&self) -> bool {
-        self.policies.is_empty() && self.doors.is_empty() && self.restart.is_empty()
+        self.policies.is_empty() && self.doors.is_empty() && self.clients.is_empty() && self.tls.is_empty() && self.restart.is_empty()
     }
 
-    fn note(&mut self, door: &DoorState, old: &Policy, new: &Policy) {
-        if old.name != new.name {
-            self.doors.push(Renamed { door: door.name.clone(), old: old.name.clone(), new: new.name.clone() });
-        } else if !old.says_the_same(new) && !self.policies.contains(&new.name) {
-            self.policies.push(new.name.clone());
+    fn note(&mut self, door: &DoorState, old: &Access, new: &Access) {
+        let (before, after) = (&old.policy().name, &new.policy().name);
+        if before != after {
+            self.doors.push(Renamed { door: door.name.clone(), old: before.clone(), new: after.clone() });
+        }
+        if !old.same_entries(new) {
+            self.clients.push(door.name.clone());
+        }
+        for policy in new.policies() {
+            let differs = old.policies().any(|known| known.name == policy.name && !known.says_the_same(policy));
+            if differs && !self.policies.contains(&policy.name) {
+                self.policies.push(policy.name.clone());
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::upstream::Address;
     use super::*;
     use crate::config;
 
@@ -153,12 +175,13 @@ mod tests {
 
     fn started(text: &str) -> Policies {
         let config = config(text);
-        let open = config.doors.iter().map(|door| Arc::new(DoorState::new(door, config.policy(&door.policy).unwrap()))).collect();
-        Policies::new(&config, open)
+        let state = |door| Arc::new(DoorState::new(door, Access::new(door, &config).unwrap(), &config.limits));
+        let open = config.doors.iter().map(state).collect();
+        Policies::new(&config, open, Upstream::new(Address::Unix("/run/engine.sock".into())))
     }
 
     fn names(policies: &Policies) -> Vec<String> {
-        policies.open.iter().map(|door| door.policy().name.clone()).collect()
+        policies.open.iter().map(|door| door.access().policy().name.clone()).collect()
     }
 
     #[test]
@@ -167,7 +190,7 @@ mod tests {
         let moved = format!("\n\n# a comment\n{B}\n{A}\n{DOORS}");
         let changes = policies.swap(&config(&moved)).unwrap();
         assert!(changes.is_empty(), "{changes:?}");
-        assert_eq!(policies.open[0].policy().origin.line, 10, "the places are the new file's all the same");
+        assert_eq!(policies.open[0].access().policy().origin.line, 10, "the places are the new file's all the same");
     }
 
     #[test]
@@ -223,9 +246,61 @@ mod tests {
         let one = "[[door]]\nlisten = \"tcp://127.0.0.1:2375\"\npolicy = \"b\"\n";
         let changes = policies.swap(&config(&format!("{one}{}{B}", A.replace("ContainerList", "ContainerTop")))).unwrap();
         assert_eq!((changes.policies, changes.restart.len()), (vec!["a".to_owned()], 1));
-        let before = policies.open[0].policy();
+        let before = Arc::clone(policies.open[0].access().policy());
         let changes = policies.swap(&config(&format!("{one}{B}"))).unwrap();
-        assert!(changes.policies.is_empty() && Arc::ptr_eq(&before, &policies.open[0].policy()));
+        assert!(changes.policies.is_empty() && Arc::ptr_eq(&before, policies.open[0].access().policy()));
+    }
+
+    const CLIENT: &str = "[[door.client]]\nuid = 7\npolicy = \"b\"\n";
+
+    /// The configuration with these clients on the first door.
+    fn with_clients(clients: &str, policies: &str) -> String {
+        format!("{}{policies}", DOORS.replace("policy = \"a\"\n", &format!("policy = \"a\"\n{clients}")))
+    }
+
+    #[test]
+    fn clients_that_come_go_or_differ_change_their_door_alone() {
+        let rules = format!("{A}{B}");
+        let policies = started(&format!("{DOORS}{rules}"));
+        let changed = Changes { clients: vec!["unix:///run/a/a.sock".to_owned()], ..Changes::default() };
+        let other = CLIENT.replace('7', "8");
+        let twice = format!("{CLIENT}{other}");
+        let turned = format!("{other}{CLIENT}");
+        for clients in [CLIENT, &other, &twice, &turned, &CLIENT.replace("\"b\"", "\"ping\""), ""] {
+            let text = with_clients(clients, &rules);
+            assert_eq!(policies.swap(&config(&text)).unwrap(), changed, "{clients}");
+            assert!(policies.swap(&config(&format!("\n\n{text}"))).unwrap().is_empty(), "at another place: {clients}");
+        }
+    }
+
+    #[test]
+    fn the_policy_of_a_client_is_swapped_with_the_others() {
+        let text = with_clients(CLIENT, &format!("{A}{B}")).replace("policy = \"b\"\n[policy", "policy = \"a\"\n[policy");
+        let policies = started(&text);
+        let changes = policies.swap(&config(&text.replace("library/*", "library/**"))).unwrap();
+        assert_eq!(changes, Changes { policies: vec!["b".to_owned()], ..Changes::default() });
+        // a door that left the file follows what the file says of its clients' policies
+        let one = format!("[[door]]\nlisten = \"tcp://127.0.0.1:2375\"\npolicy = \"a\"\n{A}{}", B.replace("read-only", "ping"));
+        let changes = policies.swap(&config(&one)).unwrap();
+        assert_eq!((changes.policies, changes.restart.len()), (vec!["b".to_owned()], 1));
+    }
+
+    #[test]
+    fn a_client_without_a_policy_leaves_all_doors_as_they_are() {
+        let text = with_clients(CLIENT, &format!("{A}{B}"));
+        let policies = started(&format!("{DOORS}{A}{B}"));
+        let mut changed = config(&text.replace("\"b\"\n[[door]]", "\"c\"\n[[door]]").replace("[policy.a]", "[policy.c]\n[policy.a]"));
+        changed.policies.remove("c");
+        let missing = NoPolicy { door: "unix:///run/a/a.sock".to_owned(), policy: "c".to_owned() };
+        assert_eq!(policies.swap(&changed), Err(missing));
+        assert!(!policies.open[0].access().has_entries());
+    }
+
+    #[test]
+    fn other_limits_of_a_door_need_a_restart() {
+        let policies = started(&format!("{DOORS}{A}{B}"));
+        let text = with_clients("[door.limits]\nchanges = 1\n", &format!("{A}{B}"));
+        assert_eq!(policies.swap(&config(&text)).unwrap().restart, ["door `unix:///run/a/a.sock` has another limits"]);
     }
 
     #[test]
@@ -233,9 +308,9 @@ mod tests {
         let policies = started(&format!("{DOORS}{A}{B}"));
         let mut changed = config(&format!("{DOORS}{A}{B}").replace("ContainerList", "ContainerTop"));
         changed.policies.remove("b");
-        let before = policies.open[0].policy();
+        let before = Arc::clone(policies.open[0].access().policy());
         let missing = NoPolicy { door: "tcp://127.0.0.1:2375".to_owned(), policy: "b".to_owned() };
         assert_eq!(policies.swap(&changed), Err(missing));
-        assert!(Arc::ptr_eq(&before, &policies.open[0].policy()));
+        assert!(Arc::ptr_eq(&before, policies.open[0].access().policy()));
     }
 }

@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,17 +11,18 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::audit::{Ended, Record, Trail};
-use crate::config::{Config, Listen};
-use crate::policy::Subject;
+use crate::config::{Config, Listen, Purpose};
 
-use super::door::{Accepted, Bound, DoorState};
-use super::input::Deadlines;
+use super::access::Access;
+use super::caller::Caller;
+use super::door::{Accepted, Bound, DoorState, Step, Unbound};
 use super::output::{Output, ReplyFraming, ReplyHead};
 use super::own::OwnSearch;
 use super::pipeline::{self, Gate};
 use super::reconcile::{Reconciler, Report};
 use super::refuse::Refusal;
 use super::reload::Policies;
+use super::tls;
 use super::upstream::{Address, Upstream};
 
 /// How long the accept loop waits when descriptors have run out.
@@ -40,24 +42,25 @@ impl Server {
     /// Binds every door of a configuration.
     ///
     /// # Errors
-    /// The first door that cannot be bound, with its URL in the message.
-    pub fn bind(config: &Config, upstream: Upstream, trail: Trail) -> io::Result<Self> {
+    /// The first door that does not open.
+    pub fn bind(config: &Config, upstream: Upstream, trail: Trail) -> Result<Self, Unbound> {
         let (stop, stopping) = watch::channel(false);
         let limits = config.limits;
         let mut doors = Vec::new();
         for door in &config.doors {
-            let named = |error: io::Error| io::Error::new(error.kind(), format!("door `{}`: {error}", door.listen));
-            let policy = config.policy(&door.policy).ok_or_else(|| io::Error::other(format!("no policy `{}`", door.policy)))?;
-            doors.push(Bound::bind(door, policy).map_err(named)?);
+            let unusable = |error: io::Error| Unbound { listen: door.listen.clone(), step: Step::Open, error };
+            if config.purpose == Purpose::Judge {
+                return Err(unusable(io::Error::other("this configuration was read without its certificates")));
+            }
+            let access = Access::new(door, config).map_err(|missing| unusable(io::Error::other(missing)))?;
+            doors.push(Bound::bind(door, access, &limits)?);
         }
         let reconciler = config.audit.reconcile.then(|| Reconciler::start(upstream.clone(), report(&trail)));
         let gate = Gate {
             reconciler: reconciler.as_ref().map(Reconciler::handle),
-            own: OwnSearch::new(protected(config, &upstream)),
+            own: OwnSearch::new(protected(config, &upstream), names(engine(&upstream))),
             upstream,
             trail,
-            deadlines: Deadlines { head: limits.head_timeout, body: limits.body_timeout, idle: limits.idle_timeout },
-            max_json: limits.max_json_body,
             stopping,
         };
         Ok(Self {
@@ -77,7 +80,7 @@ impl Server {
 
     /// The policies of the doors; `config` is what the doors were bound from.
     pub fn policies(&self, config: &Config) -> Policies {
-        Policies::new(config, self.doors.iter().map(|door| Arc::clone(&door.state)).collect())
+        Policies::new(config, self.doors.iter().map(|door| Arc::clone(&door.state)).collect(), self.gate.upstream.clone())
     }
 
     /// Serves until `shutdown` resolves, then lets open requests finish for the drain time and closes the rest.
@@ -139,30 +142,39 @@ async fn accept(door: &Bound) -> Accepted {
 }
 
 async fn connection(gate: Arc<Gate>, door: Arc<DoorState>, accepted: Accepted, places: Arc<Semaphore>) {
-    let place = places.try_acquire();
+    let own = door.bounds.place().map_err(Refusal::Limit);
+    let place = own.and_then(|own| Ok((own, places.try_acquire().map_err(|_| Refusal::Overload)?)));
     match accepted {
-        Accepted::Unix(mut stream, subject) => {
+        Accepted::Unix(mut stream, caller) => {
             let (reader, writer) = stream.split();
             match place {
-                Ok(_place) => pipeline::serve(&gate, &door, &subject, reader, writer).await,
-                Err(_) => overloaded(&gate, &door, &subject, writer).await,
+                Ok(_places) => pipeline::serve(&gate, &door, &caller, reader, writer).await,
+                Err(refusal) => overloaded(&gate, &door, &caller, &refusal, writer).await,
             }
         }
         Accepted::Tcp(mut stream, subject) => {
-            let (reader, writer) = stream.split();
+            if let Some(tls) = door.tls() {
+                return match place {
+                    Ok(_places) => tls::serve(&gate, &door, subject, stream, Arc::clone(&tls.server)).await,
+                    Err(refusal) => tls::turned_away(&gate, &door, &subject, &refusal).await,
+                };
+            }
+            let (caller, (reader, writer)) = (Caller::from(subject), stream.split());
             match place {
-                Ok(_place) => pipeline::serve(&gate, &door, &subject, reader, writer).await,
-                Err(_) => overloaded(&gate, &door, &subject, writer).await,
+                Ok(_places) => pipeline::serve(&gate, &door, &caller, reader, writer).await,
+                Err(refusal) => overloaded(&gate, &door, &caller, &refusal, writer).await,
             }
         }
     }
 }
 
 /// One connection too many still gets an answer and a record.
-async fn overloaded<W: tokio::io::AsyncWrite + Unpin>(gate: &Gate, door: &DoorState, subject: &Subject, writer: W) {
-    let policy = door.policy();
-    let mut record = Record::begin(&gate.trail, subject, &policy, None);
-    let refusal = Refusal::Overload;
+async fn overloaded<W>(gate: &Gate, door: &DoorState, caller: &Caller, refusal: &Refusal, writer: W)
+where
+    W: tokio::io::AsyncWrite + Unpin,
+{
+    let access = door.access();
+    let mut record = Record::begin(&gate.trail, &caller.subject, access.policy(), None);
     record.refused(refusal.code());
     record.status(refusal.status().as_u16());
     let reference = record.id().to_owned();
@@ -182,16 +194,27 @@ fn protected(config: &Config, upstream: &Upstream) -> Vec<String> {
         Listen::Unix(path) => Some(path.clone()),
         Listen::Tcp(_) => None,
     });
-    let socket = match upstream.address() {
-        Address::Unix(path) => Some(path.clone()),
-        Address::Tcp(_) => None,
-    };
+    let rebound = config.policies.values().filter_map(|policy| policy.create.rebind_socket.as_ref().map(PathBuf::from));
     let watched = config.watched.iter().cloned();
-    let files = doors.chain(socket).chain(config.path.clone()).chain(watched).chain(config.audit.files());
-    for path in files {
+    let files = doors.chain(rebound).chain(engine(upstream)).chain(config.path.clone()).chain(watched).chain(config.audit.files());
+    paths.extend(names(files));
+    paths
+}
+
+/// The engine's socket.
+fn engine(upstream: &Upstream) -> Option<PathBuf> {
+    match upstream.address() {
+        Address::Unix(path) => Some(path.clone()),
+        Address::Tcp(_) | Address::Tls(_) => None,
+    }
+}
+
+/// Each path as it is written, and as it is without links.
+fn names(files: impl IntoIterator<Item = PathBuf>) -> Vec<String> {
+    let both = |path: PathBuf| {
         let real = std::fs::canonicalize(&path).ok();
         let plain = std::path::absolute(&path).unwrap_or(path);
-        paths.extend([Some(plain), real].into_iter().flatten().map(|path| path.to_string_lossy().into_owned()));
-    }
-    paths
+        [Some(plain), real].into_iter().flatten().map(|path| path.to_string_lossy().into_owned())
+    };
+    files.into_iter().flat_map(both).collect()
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::body::Incoming;
@@ -16,13 +17,17 @@ use hyper::rt::{Read, Write};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
+use crate::config::EngineTls;
 use crate::docker::action::Body as ActionBody;
 use crate::docker::head::Framing;
 use crate::policy::Permit;
 
 use super::engine::{self, Connection, Stream};
+use super::handshake::engine_advice;
 
 /// Idle connections that are kept: one that is missing costs a request more than everything else together.
 const POOL: usize = 256;
@@ -40,12 +45,15 @@ pub enum Address {
     Unix(PathBuf),
     /// `host:port`.
     Tcp(String),
+    /// `host:port`, with TLS.
+    Tls(String),
 }
 
 /// The engine: connects, keeps connections, and sends what was permitted and what dockgate asks for itself.
 #[derive(Clone)]
 pub struct Upstream {
     address: Arc<Address>,
+    tls: Option<Arc<ArcSwap<EngineTls>>>,
     kept: Arc<Mutex<Vec<Connection>>>,
     idle: Arc<Mutex<VecDeque<Sender>>>,
 }
@@ -83,23 +91,38 @@ impl Lease {
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
     /// Nobody listens.
-    #[error("cannot connect to the engine: {0}")]
+    #[error("cannot connect to the engine: {}", advised(.0))]
     Connect(io::Error),
     /// The judged value does not fit a request line.
     #[error("the request cannot be written")]
     Unwritable,
     /// The connection ended before the request was on it, or the head of its reply was no HTTP.
-    #[error("the engine did not answer: {0}")]
+    #[error("the engine did not answer: {}", advised(.0))]
     Answer(io::Error),
     /// The connection broke or spoke no HTTP.
-    #[error("the engine did not answer: {0}")]
+    #[error("the engine did not answer: {}", causes(.0))]
     Broken(#[from] hyper::Error),
 }
 
 impl Upstream {
     /// An engine; nothing is connected yet.
     pub fn new(address: Address) -> Self {
-        Self { address: Arc::new(address), kept: Arc::default(), idle: Arc::default() }
+        Self { address: Arc::new(address), tls: None, kept: Arc::default(), idle: Arc::default() }
+    }
+
+    /// An engine at `host:port` behind TLS; nothing is connected yet.
+    pub fn over_tls(authority: String, tls: EngineTls) -> Self {
+        let tls = Some(Arc::new(ArcSwap::from_pointee(tls)));
+        Self { address: Arc::new(Address::Tls(authority)), tls, kept: Arc::default(), idle: Arc::default() }
+    }
+
+    /// From now on new connections use this, and none that is kept is used again; false where it is what holds already.
+    pub(super) fn renew(&self, tls: &EngineTls) -> bool {
+        let Some(own) = self.tls.as_ref().filter(|own| own.load().digest != tls.digest) else { return false };
+        own.store(Arc::new(tls.clone()));
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        true
     }
 
     /// Where it listens.
@@ -142,7 +165,7 @@ impl Upstream {
     /// The connection that was used last: those that nobody needs any more stay behind.
     fn kept(&self) -> Option<Connection> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        std::iter::from_fn(|| kept.pop()).find(Connection::is_quiet)
+        std::iter::from_fn(|| kept.pop()).find_map(|mut connection| connection.is_quiet().then_some(connection))
     }
 
     async fn dial(&self) -> Result<Stream, UpstreamError> {
@@ -154,6 +177,7 @@ impl Upstream {
                     stream.set_nodelay(true)?;
                     Ok(Stream::Tcp(stream))
                 }
+                Address::Tls(authority) => self.secured(authority).await.map(Stream::tls),
             }
         };
         let late = || Err(io::ErrorKind::TimedOut.into());
@@ -218,10 +242,19 @@ impl Upstream {
                     stream.set_nodelay(true).map_err(UpstreamError::Connect)?;
                     self.hands(TokioIo::new(stream)).await
                 }
+                Address::Tls(authority) => self.hands(TokioIo::new(self.secured(authority).await?)).await,
             }
         };
         let late = || UpstreamError::Connect(io::ErrorKind::TimedOut.into());
         tokio::time::timeout(CONNECT, connecting).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn secured(&self, authority: &str) -> io::Result<TlsStream<TcpStream>> {
+        let tls = self.tls.as_ref().ok_or(io::ErrorKind::NotConnected)?.load_full();
+        let name = tls.name_of(authority).ok_or(io::ErrorKind::InvalidInput)?;
+        let stream = TcpStream::connect(authority).await?;
+        stream.set_nodelay(true)?;
+        TlsConnector::from(Arc::clone(&tls.client)).connect(name, stream).await
     }
 
     async fn hands<S: Read + Write + Unpin + Send + 'static>(&self, stream: S) -> Result<Sender, UpstreamError> {
@@ -233,6 +266,17 @@ impl Upstream {
         });
         Ok(sender)
     }
+}
+
+/// What to do about it stands behind what an engine's handshake came to.
+fn advised(error: &io::Error) -> String {
+    format!("{error}{}", engine_advice(error))
+}
+
+/// hyper names the step that failed; why it did stands behind it, such as the alert of an engine that wants a certificate.
+fn causes(error: &hyper::Error) -> String {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    source.map_or_else(|| error.to_string(), |source| format!("{error}: {}", advised(source)))
 }
 
 impl From<io::Error> for UpstreamError {

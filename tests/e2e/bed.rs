@@ -45,7 +45,8 @@ pub fn usable() -> &'static [Engine] {
     engines()
 }
 
-fn docker_cli() -> Option<&'static Path> {
+/// The docker client of this machine.
+pub fn docker_cli() -> Option<&'static Path> {
     static CLI: OnceLock<Option<PathBuf>> = OnceLock::new();
     CLI.get_or_init(|| in_path("docker").or_else(|| programs("28").map(|folder| folder.join("docker")))).as_deref()
 }
@@ -65,10 +66,15 @@ impl Bed {
     pub fn behind(engine: &'static Engine, start: impl FnOnce(&Path) -> Gate) -> Self {
         eprintln!("--- {}", engine.label);
         let folder = tempfile::Builder::new().prefix("dg").tempdir_in("/tmp").unwrap();
-        let name = folder.path().file_name().unwrap().to_string_lossy().to_lowercase();
-        let tag = format!("{}{}", name.replace('.', ""), std::process::id());
+        let tag = Self::tag_of(folder.path());
         let gate = start(folder.path());
         Self { tag, gate, folder, engine }
+    }
+
+    /// The tag of the bed in a folder.
+    pub fn tag_of(folder: &Path) -> String {
+        let name = folder.file_name().unwrap().to_string_lossy().to_lowercase();
+        format!("{}{}", name.replace('.', ""), std::process::id())
     }
 
     /// A name that holds the tag.

@@ -12,6 +12,8 @@
 mod bed;
 mod engine;
 mod gate;
+#[path = "../it/support/pki.rs"]
+mod pki;
 mod process;
 mod raw;
 
@@ -30,9 +32,14 @@ mod mission;
 mod modes;
 mod presets;
 mod reads;
+mod rebind;
 mod reconcile;
 mod refused;
 mod restart;
+mod rewrite;
 mod runs;
+mod steps;
 mod streams;
 mod targets;
+mod tls;
+mod who;

@@ -9,7 +9,7 @@ use crate::support::bless;
 const LEAST_FILES: usize = 60;
 
 /// What each folder may name of the others.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("docker", &[]),
     ("policy", &["docker"]),
     ("config", &["policy", "docker"]),
@@ -17,13 +17,14 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("import", &["config", "policy", "docker"]),
     ("demo", &[]),
     ("learn", &["docker", "policy", "config"]),
+    ("rewrite", &["config"]),
     ("proxy", &["docker", "policy", "config", "audit"]),
-    ("cli", &["docker", "policy", "config", "audit", "import", "learn", "proxy", "demo"]),
+    ("cli", &["docker", "policy", "config", "audit", "import", "learn", "rewrite", "proxy", "demo"]),
 ];
 
 /// What the pure folders may not name of the world.
 const IMPURE: [&str; 8] = ["tokio", "hyper", "hyper_util", "hyperlocal", "tracing", "std::net::TcpStream", "std::fs", "std::time::Instant"];
-const PURE: [&str; 4] = ["docker", "policy", "import", "learn"];
+const PURE: [&str; 5] = ["docker", "policy", "import", "learn", "rewrite"];
 
 struct Source {
     /// The module path: `docker`, `schema`, `container`.

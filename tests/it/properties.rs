@@ -21,7 +21,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::Union;
 
-use crate::bodies::{Config, facts, request};
+use crate::bodies::{Config, facts, facts_of, request};
 
 /// Texts that mean something to some check, allowed ones among them.
 const WORDS: &[&str] = &[
@@ -325,4 +325,85 @@ fn a_create_with_everything_injected_passes_the_strictest_level_and_is_left_alon
         let quiet = again.injected.iter().all(|path| path.starts_with("Labels."));
         prop_assert!(quiet, "{:?}", again.injected);
     });
+}
+
+/// Sources of mounts: the daemon's socket under its names, folders that hold it, the door, and harmless ones.
+const SOURCES: &[&str] = &[
+    "/var/run/docker.sock",
+    "/run/docker.sock/",
+    "/var//run/./docker.sock",
+    "/var/run/../run/docker.sock",
+    "/srv/engine.sock",
+    "/srv/x/../engine.sock",
+    "/run/podman/podman.sock",
+    "/run/user/1000/docker.sock",
+    "/",
+    "/..",
+    "/run",
+    "/var/",
+    "/srv",
+    "/srv/door/inner.sock",
+    "/srv/door",
+    "/opt/ci",
+    "ci-a",
+];
+
+/// What dockgate would know of itself where the engine's socket lies in an unusual place.
+fn unusual() -> dockgate::policy::Own {
+    let engine = vec!["/srv/engine.sock".to_owned()];
+    dockgate::policy::Own { paths: engine.clone(), engine, ..Default::default() }
+}
+
+/// The sources of all mounts of a body, cleaned by their letters as the engine does it.
+fn sources(body: &Value) -> Vec<String> {
+    let host = body.get("HostConfig").unwrap_or(&Value::Null);
+    let task = body.get("TaskTemplate").and_then(|task| task.get("ContainerSpec")).unwrap_or(&Value::Null);
+    let binds = host.get("Binds").into_iter().flat_map(Value::texts).filter_map(|bind| bind.split_once(':')).map(|(source, _)| source);
+    let mounts = [host, task].into_iter().filter_map(|holder| holder.get("Mounts")).flat_map(Value::items);
+    let clean = |source: &str| {
+        let mut path = std::path::PathBuf::from("/");
+        for part in Path::new(source).components() {
+            match part {
+                std::path::Component::Normal(name) => path.push(name),
+                std::path::Component::ParentDir => drop(path.pop()),
+                _ => {}
+            }
+        }
+        path.display().to_string()
+    };
+    binds.chain(mounts.map(|mount| mount.text("Source"))).filter(|source| source.starts_with('/')).map(clean).collect()
+}
+
+#[test]
+fn no_create_through_a_policy_with_a_rebound_socket_reaches_the_engine_with_the_daemons() {
+    let rebind = "rebind-socket = '/srv/door/inner.sock'\nvolumes = ['ci-*']\nbinds = [{ source = '/opt/ci', mode = 'rw' }]\n";
+    let levels = ["baseline", "unrestricted"].map(|level| format!("{rebind}level = '{level}'"));
+    let all = policies(&levels);
+    let rows: Vec<&Row> =
+        TABLE.iter().map(|operation| operation.row()).filter(|row| matches!(row.path, "/containers/create" | "/services/create")).collect();
+    let source = || select(SOURCES);
+    let bind = (source(), select(&["", ":ro", ":rw,z"][..])).prop_map(|(source, options)| format!("\"{source}:/x{options}\""));
+    let mount = (source(), any::<bool>())
+        .prop_map(|(source, ro)| format!(r#"{{"Type":"bind","Source":"{source}","Target":"/y","ReadOnly":{ro}}}"#));
+    let (allowed, rebound) = (Cell::new(0), Cell::new(0));
+    proptest!(settings(1500), |(which in 0_usize..2, service in any::<bool>(), binds in vec(bind, 0..2), mounts in vec(mount, 0..3))| {
+        let mounts = mounts.join(",");
+        let row = rows.iter().find(|row| row.path.starts_with("/services") == service).unwrap();
+        let body = if service {
+            format!(r#"{{"Name":"w","TaskTemplate":{{"ContainerSpec":{{"Image":"alpine:3.20","Mounts":[{mounts}]}}}}}}"#)
+        } else {
+            format!(r#"{{"Image":"alpine:3.20","HostConfig":{{"Binds":[{}],"Mounts":[{mounts}]}}}}"#, binds.join(","))
+        };
+        let action = action(row, &body);
+        let facts = facts_of(&all[which], &action, unusual());
+        if let Verdict::Allow(permit) = judge(&all[which], &Subject::default(), action, &facts) {
+            allowed.set(allowed.get() + 1);
+            rebound.set(rebound.get() + usize::from(!permit.injected.is_empty()));
+            for source in sources(permit.action().json().unwrap()) {
+                let sockets = ["/var/run/docker.sock", "/run/docker.sock", "/srv/engine.sock", "/run/podman/podman.sock", "/run/user/1000/docker.sock"];
+                prop_assert!(!sockets.iter().any(|socket| Path::new(socket).starts_with(&source)), "{source} of {body}");
+            }
+        }
+    });
+    assert!(allowed.get() > 100 && rebound.get() > 50, "{allowed:?} {rebound:?}");
 }

@@ -65,6 +65,7 @@ fn full() -> Line<'static> {
         injected: vec![text()],
         warnings: vec![text()],
         checks: vec!["x".into()],
+        client: Some(Written(origin.clone())),
         policy: "p",
         policy_digest: "",
         mode: "enforce",

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::config::Severity;
 use crate::docker::{Fault, FaultKind};
 use crate::policy::{Act, Denial, Reason};
+use crate::proxy::handshake::HandshakeFault;
 
 use super::super::audit::{Call, Step, find, plain, short, shown_duration, visible};
 use super::super::say::{self, Failure, Paint};
@@ -48,7 +48,7 @@ fn trail(audit: Option<&str>, configuration: Option<&str>) -> Result<String, Fai
         return Ok(file.to_owned());
     }
     if let Some(file) = configuration {
-        let config = load::usable(file, Severity::Error)?;
+        let config = load::to_judge(file)?;
         let nowhere = || Failure::usage(format!("`{file}` names no file for the trail")).hint("name it with --audit FILE");
         return config.audit.file.map(|path| path.display().to_string()).ok_or_else(nowhere);
     }
@@ -125,12 +125,23 @@ fn reason(call: &Call, code: &str, at: &str) -> Option<Failed> {
     if let Some(kind) = FaultKind::ALL.iter().copied().find(|kind| kind.code() == code) {
         return Some(failed_fault(&Fault::new(kind, at)));
     }
+    if let Some(fault) = HandshakeFault::ALL.iter().find(|fault| fault.code() == code) {
+        let (sentence, advice) = fault.said();
+        return Some(Failed {
+            code: fault.code(),
+            act: "refuse",
+            cis: None,
+            at: at.to_owned(),
+            sentence: sentence.to_owned(),
+            advice: advice.to_owned(),
+        });
+    }
     let (_, code, sentence, advice) = OTHERS.into_iter().map(|other| (other.0 == code, other.0, other.1, other.2)).find(|other| other.0)?;
     Some(Failed { code, act: "refuse", cis: None, at: at.to_owned(), sentence: sentence.to_owned(), advice: advice.to_owned() })
 }
 
 /// Reasons that are neither the policy's nor the request's.
-const OTHERS: [(&str, &str, &str); 5] = [
+const OTHERS: [(&str, &str, &str); 8] = [
     ("no-upstream", "the engine could not be reached", "see whether the engine runs, and whether `[upstream] url` is right"),
     (
         "trail",
@@ -138,6 +149,21 @@ const OTHERS: [(&str, &str, &str); 5] = [
         "see the events `failing` and `gap` of the trail: the disk may be full",
     ),
     ("overload", "there were too many connections", "raise the limits of connections in `[limits]`, or find the client that opens so many"),
+    (
+        "door-connections",
+        "there were too many connections on this door",
+        "raise `connections` in the door's `[door.limits]`, or find the client that opens so many",
+    ),
+    (
+        "request-rate",
+        "there were too many requests a second on this door",
+        "raise `requests-per-second` in the door's `[door.limits]`, or find the client that asks so often",
+    ),
+    (
+        "concurrent-changes",
+        "too many changes were under way at once on this door",
+        "raise `changes` in the door's `[door.limits]`, or have clients wait for one another",
+    ),
     ("client-gone", "the client closed the connection", ""),
     ("engine-answer", "the engine itself answered the look-up of the object, and that was relayed", ""),
 ];
@@ -183,7 +209,8 @@ fn who(call: &Call, id: &str) -> Vec<(&'static str, String)> {
 
 /// What was asked, and by which rule it was decided.
 fn what(call: &Call) -> Vec<(&'static str, String)> {
-    let policy = call.text(&["policy"]).map(|policy| format!("`{policy}`, mode {}", call.text(&["mode"]).unwrap_or("?")));
+    let entry = call.text(&["client"]).map(|entry| format!(", by the client entry at {entry}")).unwrap_or_default();
+    let policy = call.text(&["policy"]).map(|policy| format!("`{policy}`, mode {}{entry}", call.text(&["mode"]).unwrap_or("?")));
     let operation = call.known_operation().map(|operation| format!("{}: {}", operation.name(), operation.row().risk));
     let operation = operation.or_else(|| call.operation().map(str::to_owned));
     let place = call.text(&["line"]).map(|line| format!(" ({line})")).unwrap_or_default();
@@ -315,6 +342,11 @@ mod tests {
         };
         assert!(refused("duplicate-key").contains("✗ refuse duplicate-key x: "), "{}", refused("duplicate-key"));
         assert!(refused("no-upstream").contains("✗ refuse no-upstream x: the engine could not be reached\n"));
+        assert!(
+            refused("tls-expired").contains("✗ refuse tls-expired x: the client's certificate has expired\n"),
+            "{}",
+            refused("tls-expired")
+        );
         assert!(refused("of-another-version").starts_with("REFUSED (no request)\n"));
     }
 

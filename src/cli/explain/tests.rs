@@ -98,7 +98,9 @@ DENY POST /containers/create
 fn shows_that_no_grant_opens_the_socket_or_an_explicit_deny() {
     let socket = explain("ci", "POST", "/containers/create", Some(r#"{"Image":"alpine","HostConfig":{"Binds":["/:/host"]}}"#));
     assert!(
-        socket.contains("no addition to the configuration allows it\n    give the client a door of its own instead of the socket\n"),
+        socket.contains(
+            "no addition to the configuration allows it\n    give the client a door of its own instead of the socket; `rebind-socket`"
+        ),
         "{socket}"
     );
     let denied = explain("ci", "GET", "/info", None);
@@ -185,4 +187,17 @@ fn shows_what_is_injected_and_what_is_forwarded_after_it() {
     );
     let json: serde_json::Value = serde_json::from_str(&show::json(&explained, &Default::default())).unwrap();
     assert_eq!(json["injected"][0], "HostConfig.SecurityOpt");
+}
+
+#[test]
+fn shows_the_door_that_stands_in_for_the_socket_as_injected() {
+    let text = "version = 1\n[policy.ci]\nallow = [\"ContainerCreate\"]\ncreate = { rebind-socket = \"/srv/inner/docker.sock\" }\n";
+    let config = config::load("ci.toml", text).config.unwrap();
+    let body = Some(br#"{"Image":"alpine:3.20","HostConfig":{"Binds":["/var/run/docker.sock:/var/run/docker.sock:ro"]}}"#.to_vec());
+    let request = Request { method: "POST".to_owned(), path: "/containers/create".to_owned(), body };
+    let explained = explanation(&config.policy("ci").unwrap(), &request, 1 << 20);
+    assert_eq!((explained.word, &explained.injected), (super::Word::Allow, &vec!["HostConfig.Binds[0]".to_owned()]));
+    assert_eq!(explained.depends, ["host path `/srv/inner/docker.sock` leads through no symbolic link"]);
+    let forwarded = explained.forwarded.unwrap().body.unwrap().encode();
+    assert!(forwarded.contains("\"/srv/inner/docker.sock:/var/run/docker.sock:ro\""), "{forwarded}");
 }

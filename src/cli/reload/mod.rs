@@ -61,11 +61,12 @@ enum Attempt {
 /// Records which policies hold from the start.
 pub fn loaded(trail: &Trail, doors: &[Bound]) {
     let mut named: Vec<String> = Vec::new();
-    for policy in doors.iter().map(|door| door.state.policy()) {
+    let has = |door: &Bound, name: &str| door.state.access().policies().any(|policy| policy.name == name);
+    for policy in doors.iter().flat_map(|door| door.state.access().policies().cloned().collect::<Vec<_>>()) {
         if named.contains(&policy.name) {
             continue;
         }
-        let of = doors.iter().filter(|door| door.state.policy().name == policy.name);
+        let of = doors.iter().filter(|door| has(door, &policy.name));
         let urls = few(of.map(|door| door.state.name.as_str()));
         let (origin, digest) = (policy.origin.to_string(), policy.digest.as_ref());
         trail.event(
@@ -145,16 +146,20 @@ impl Reloader {
             "cause": cause.as_str(),
             "policies": few(changes.policies.iter().map(String::as_str)),
             "doors": few(doors.clone()),
+            "clients": few(changes.clients.iter().map(String::as_str)),
+            "tls": few(changes.tls.iter().map(String::as_str)),
             "needs-restart": few(changes.restart.iter().map(String::as_str)),
             "old-digest": old,
             "digest": self.digest,
         });
         self.trail.event("policy-reloaded", detail);
-        let said = match (changes.policies.len(), changes.doors.len()) {
-            (0, 0) => "no policy has changed".to_owned(),
-            _ => changes.policies.iter().map(|name| format!("`{name}` has changed")).chain(doors).collect::<Vec<_>>().join("; "),
-        };
+        let clients = changes.clients.iter().map(|door| format!("{door} has other clients"));
+        let said: Vec<String> = changes.policies.iter().map(|name| format!("`{name}` has changed")).chain(doors).chain(clients).collect();
+        let said = if said.is_empty() { "no policy has changed".to_owned() } else { said.join("; ") };
         tracing::info!(cause = cause.as_str(), "`{file}` was loaded again: {said}");
+        for what in &changes.tls {
+            tracing::info!("TLS of `{what}` uses what its files hold now");
+        }
         for what in &changes.restart {
             tracing::warn!("needs a restart: {what}");
         }

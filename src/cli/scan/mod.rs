@@ -11,20 +11,21 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
 
-use crate::config::{self, Severity, UpstreamUrl};
+use crate::config;
 use crate::docker::{Value, json};
 use crate::policy::{Act, Create, Facts, Finding, Glob, Level, Need, Policy, PortGrant, examine_container};
 use crate::proxy::Upstream;
-use crate::proxy::upstream::{Address, Exchange};
+use crate::proxy::upstream::Exchange;
 
-use super::find::{self, NotFound};
 use super::say::{self, Failure, Paint};
-use super::{Outcome, around, load};
+use super::{Outcome, around, engine, load, trouble};
 
 /// The largest answer that is read.
 const MAX_ANSWER: usize = 32 << 20;
 /// How long the engine may take for one answer.
 const ANSWER: Duration = Duration::from_secs(30);
+/// How long it may take to answer at all.
+const FIRST: Duration = Duration::from_secs(5);
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -88,9 +89,7 @@ struct Scan {
 pub fn run(args: &Args) -> Outcome {
     let judged = Judged::new(args)?;
     let upstream = upstream(args)?;
-    let scan = super::runtime()?.block_on(scan(&upstream, judged.create())).map_err(|why| {
-        Failure::usage(format!("the engine cannot be asked: {why}")).hint("name another one with --upstream URL or DOCKER_HOST")
-    })?;
+    let scan = super::runtime()?.block_on(first(&upstream, judged.create()))?;
     match args.format {
         Format::Table => say::out(show::table(&scan, judged.create().level, Paint::stdout()).trim_end()),
         Format::Json => say::out(show::json(&scan, judged.create().level)),
@@ -109,7 +108,7 @@ impl Judged {
         if args.policy.is_none() && args.config.is_none() {
             return Ok(Self::Level(Box::new(level(args.level.map_or(Level::Baseline, Wanted::level)))));
         }
-        let config = args.config.as_deref().map_or_else(|| Ok(config::defaults()), |file| load::usable(file, Severity::Error))?;
+        let config = args.config.as_deref().map_or_else(|| Ok(config::defaults()), load::to_judge)?;
         let policy = super::explain::policy(args.policy.as_deref(), &config)?;
         match args.level.map(Wanted::level).filter(|level| *level != policy.create.level) {
             None => Ok(Self::Policy(policy)),
@@ -140,7 +139,7 @@ fn at_level(args: &Args, name: &str, level: Level) -> Result<Judged, Failure> {
     let text = args.config.as_deref().map_or_else(|| Ok("version = 1".to_owned()), load::text)?;
     let name = toml::Value::String(name.to_owned());
     let own = format!("\n[policy.{OWN}]\nextends = [{name}]\n[policy.{OWN}.create]\nlevel = \"{}\"\n", level.as_str());
-    let policy = config::load("scan", &format!("{text}{own}")).config.and_then(|config| config.policy(OWN));
+    let policy = config::load_to_judge("scan", &format!("{text}{own}")).config.and_then(|config| config.policy(OWN));
     policy.map(Judged::Policy).ok_or_else(|| Failure::usage(format!("policy {name} cannot have level {}", level.as_str())))
 }
 
@@ -153,22 +152,20 @@ fn level(level: Level) -> Create {
 }
 
 fn upstream(args: &Args) -> Result<Upstream, Failure> {
-    let url = match &args.upstream {
-        Some(url) => {
-            url.parse().map_err(|error: config::UrlError| Failure::usage(format!("--upstream: {}", error.message)).hint(error.hint))?
-        }
-        None => match find::upstream(&around::surroundings(), &[], around::is_socket) {
-            Ok(found) => found.upstream,
-            Err(NotFound::BadDockerHost(why)) => return Err(Failure::usage(format!("DOCKER_HOST cannot be used: {why}"))),
-            Err(NotFound::Nowhere(_)) => {
-                return Err(Failure::usage("no engine was found").hint("name one with --upstream URL or DOCKER_HOST"));
-            }
-        },
+    let named = args.upstream.as_deref().map(engine::named).transpose()?;
+    let url = match named {
+        Some(url) => url,
+        None => engine::found(&config::Config::default())?.upstream,
     };
-    Ok(Upstream::new(match url {
-        UpstreamUrl::Unix(path) => Address::Unix(path),
-        UpstreamUrl::Tcp(address) => Address::Tcp(address),
-    }))
+    engine::upstream(url, None, &around::surroundings())
+}
+
+/// Scans an engine that answers.
+async fn first(upstream: &Upstream, create: &Create) -> Result<Scan, Failure> {
+    trouble::first_word(upstream, FIRST).await.map_err(|trouble| trouble.failure())?;
+    let cannot =
+        |why| Failure::usage(format!("the engine cannot be asked: {why}")).hint("name another one with --upstream URL or DOCKER_HOST");
+    scan(upstream, create).await.map_err(cannot)
 }
 
 /// Every container, running or not.

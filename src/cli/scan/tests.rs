@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::proxy::upstream::Address;
+
 use super::*;
 use crate::demo::Engine;
 

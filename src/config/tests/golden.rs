@@ -182,8 +182,7 @@ policy = "pong"
 x.toml:3:10: error[plain-text]: `tcp://0.0.0.0:2375` is open to the network, and without TLS
  3 | listen = "tcp://0.0.0.0:2375"
    |          ^^^^^^^^^^^^^^^^^^^^
-   = help: listen on loopback, or add `plain-text = "i-know"`
-   = note: TLS for doors does not exist yet
+   = help: listen on loopback, add a `[door.tls]` with a `client-ca`, or write `plain-text = "i-know"`
 x.toml:4:10: error[unknown-policy]: there is no policy and no preset `pong`
  4 | policy = "pong"
    |          ^^^^^^
@@ -231,16 +230,136 @@ x.toml:14:1: error[conflicting-keys]: `hosts` is for tcp doors only
 }
 
 #[test]
-fn an_engine_behind_tls() {
+fn an_engine_behind_tls_that_nothing_verifies() {
     golden(
         r##"[upstream]
 url = "https://engine:2376"
+key = "/nowhere/key.pem"
 "##,
         r##"
-x.toml:3:7: error[bad-url]: TLS to the engine is not supported yet
- 3 | url = "https://engine:2376"
-   |       ^^^^^^^^^^^^^^^^^^^^^
-   = help: use unix:// or tcp://
+x.toml:2:2: error[missing-key]: `[upstream]` has no `ca`
+ 2 | [upstream]
+   |  ^^^^^^^^
+   = help: add `ca = "/etc/dockgate/engine/ca.pem"`: who signed the engine's certificate
+x.toml:2:2: error[missing-key]: `[upstream]` has no `certificate`
+ 2 | [upstream]
+   |  ^^^^^^^^
+   = help: a certificate and its key go together
+"##,
+    );
+}
+
+#[test]
+fn keys_of_tls_for_an_engine_without_it() {
+    golden(
+        r##"[upstream]
+url = "tcp://engine:2375"
+ca = "/nowhere/ca.pem"
+"##,
+        r##"
+x.toml:4:1: error[conflicting-keys]: `ca` is for engines with https:// only
+ 4 | ca = "/nowhere/ca.pem"
+   | ^^
+   = help: leave it out, or write `url = "https://host:2376"`
+"##,
+    );
+}
+
+#[test]
+fn an_engine_with_a_name_that_no_certificate_holds() {
+    golden(
+        r##"[upstream]
+url = "https://engine:2376"
+ca = "/nowhere/ca.pem"
+server-name = "engine:2376"
+"##,
+        r##"
+x.toml:4:6: error[bad-tls-file]: there is no file `/nowhere/ca.pem`
+ 4 | ca = "/nowhere/ca.pem"
+   |      ^^^^^^^^^^^^^^^^^
+   = help: make it (docs/tls.md shows how), or name the place where it is
+x.toml:5:15: error[bad-value]: `engine:2376` is no name of a server
+ 5 | server-name = "engine:2376"
+   |               ^^^^^^^^^^^^^
+   = help: write a host's name or address, without scheme and port
+"##,
+    );
+}
+
+#[test]
+fn a_door_with_tls_that_asks_nobody_who_it_is() {
+    golden(
+        r##"[[door]]
+listen = "tcp://0.0.0.0:2376"
+policy = "ping"
+[door.tls]
+certificate = "/nowhere/cert.pem"
+key = "key.pem"
+"##,
+        r##"
+x.toml:5:7: error[any-client]: `tcp://0.0.0.0:2376` is open to the network, and asks no client who it is
+ 5 | [door.tls]
+   |       ^^^
+   = help: add `client-ca = "/etc/dockgate/tls/ca.pem"`, or `any-client = "i-know"`
+x.toml:7:7: error[bad-path]: `key.pem` is no plain path
+ 7 | key = "key.pem"
+   |       ^^^^^^^^^
+   = help: write an absolute path without `.`, `..`, doubled or final slashes
+"##,
+    );
+}
+
+#[test]
+fn keys_of_tls_that_do_not_go_together() {
+    golden(
+        r##"[[door]]
+listen = "tcp://127.0.0.1:2376"
+policy = "ping"
+plain-text = "iknow"
+[door.tls]
+certificate = "/nowhere/cert.pem"
+client-crl = "/nowhere/crl.pem"
+any-client = "yes"
+min-version = "1.1"
+client-cas = "/nowhere/ca.pem"
+[[door]]
+listen = "unix:///run/d/d.sock"
+policy = "ping"
+[door.tls]
+"##,
+        r##"
+x.toml:5:1: error[conflicting-keys]: `plain-text` and `[door.tls]` exclude each other
+ 5 | plain-text = "iknow"
+   | ^^^^^^^^^^
+   = help: leave one of them out
+x.toml:5:14: error[bad-value]: there is no value of `plain-text` `iknow`
+ 5 | plain-text = "iknow"
+   |              ^^^^^^^
+   = help: did you mean `i-know`?
+x.toml:6:7: error[missing-key]: `[door.tls]` has no `key`
+ 6 | [door.tls]
+   |       ^^^
+   = help: add `key = "/etc/dockgate/tls/key.pem"`
+x.toml:8:1: error[conflicting-keys]: `client-crl` takes back certificates that nobody is asked for
+ 8 | client-crl = "/nowhere/crl.pem"
+   | ^^^^^^^^^^
+   = help: add `client-ca`, or leave it out
+x.toml:9:14: error[bad-value]: there is no value of `any-client` `yes`
+ 9 | any-client = "yes"
+   |              ^^^^^
+   = help: write `"i-know"`, or leave it out
+x.toml:10:15: error[bad-value]: there is no version of TLS `1.1` here
+ 10 | min-version = "1.1"
+    |               ^^^^^
+    = help: write `"1.3"`, or `"1.2"` for old clients
+x.toml:11:1: error[unknown-key]: unknown key `client-cas` in `[door.tls]`
+ 11 | client-cas = "/nowhere/ca.pem"
+    | ^^^^^^^^^^
+    = help: did you mean `client-ca`?
+x.toml:15:7: error[conflicting-keys]: `tls` is for tcp doors only
+ 15 | [door.tls]
+    |       ^^^
+    = help: leave it out
 "##,
     );
 }
@@ -1154,6 +1273,331 @@ x.toml:3:130: error[bad-value]: there is no severity `severe`
  3 | approved = { digests = ["nginx"], files = ["approved.json", "/dev/null", "/nowhere/approved.json"], max-age = 30, max-severity = "severe" }
    |                                                                                                                                  ^^^^^^^^
    = help: write one of `none`, `negligible`, `low`, `medium`, `high` and `critical`
+"##,
+    );
+}
+
+#[test]
+fn doors_in_the_place_of_the_socket_that_are_wrong() {
+    golden(
+        r##"[upstream]
+url = "unix:///srv/engine.sock"
+[[door]]
+listen = "unix:///run/dockgate/a/docker.sock"
+policy = "a"
+[[door]]
+listen = "unix:///run/dockgate/b/docker.sock"
+policy = "b"
+[[door]]
+listen = "unix:///run/dockgate/c/docker.sock"
+policy = "ping"
+[policy.a]
+allow = ["ContainerCreate"]
+create = { rebind-socket = "/run/docker.sock" }
+[policy.b]
+allow = ["ContainerCreate"]
+create = { rebind-socket = "/srv/engine.sock" }
+[policy.c]
+allow = ["ContainerCreate"]
+create = { rebind-socket = "inner/docker.sock" }
+"##,
+        r##"
+x.toml:15:28: error[bad-path]: `/run/docker.sock` is the socket of an engine, which is what `rebind-socket` keeps out
+ 15 | create = { rebind-socket = "/run/docker.sock" }
+    |                            ^^^^^^^^^^^^^^^^^^
+    = help: name the socket of a door, as a path of the engine's host
+x.toml:18:12: error[bad-path]: `/srv/engine.sock` is the socket of an engine, which is what `rebind-socket` keeps out
+ 18 | create = { rebind-socket = "/srv/engine.sock" }
+    |            ^^^^^^^^^^^^^
+    = help: name the socket of a door, as a path of the engine's host
+x.toml:21:28: error[bad-path]: `inner/docker.sock` is no plain path
+ 21 | create = { rebind-socket = "inner/docker.sock" }
+    |                            ^^^^^^^^^^^^^^^^^^^
+    = help: write an absolute path without `.`, `..`, doubled or final slashes
+"##,
+    );
+}
+
+#[test]
+fn doors_in_the_place_of_the_socket_that_nobody_knows_or_that_are_too_wide() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/dockgate/ci/docker.sock"
+policy = "ci"
+[[door]]
+listen = "unix:///run/dockgate/agent/docker.sock"
+policy = "agent"
+[[door]]
+listen = "unix:///run/dockgate/all/docker.sock"
+policy = "unrestricted"
+[policy.ci]
+allow = ["ContainerCreate"]
+create = { rebind-socket = "/srv/dockgate/other/docker.sock" }
+[policy.agent]
+allow = ["ContainerCreate"]
+create = { rebind-socket = "/srv/dockgate/all/docker.sock" }
+"##,
+        r##"
+x.toml:10:10: warning[as-good-as-root]: policy `unrestricted` is as good as root on the host
+ 10 | policy = "unrestricted"
+    |          ^^^^^^^^^^^^^^
+    = help: give it only to clients that you would give the docker socket itself
+    = note: level `unrestricted` checks nothing of `ContainerCreate`, `ContainerUpdate`, `ContainerExec`, `ServiceCreate` and `ServiceUpdate`
+    = note: `PutContainerArchive` writes any file into containers, mounted folders included
+    = note: `PluginPull`, `PluginDelete`, `PluginEnable`, `PluginDisable`, `PluginUpgrade` and 3 more allowed: plugins run as root on the host
+    = note: `NodeDelete`, `NodeUpdate`, `SwarmInit`, `SwarmJoin`, `SwarmLeave` and 5 more allowed: whoever governs a swarm runs anything on all of its nodes
+x.toml:13:12: warning[no-door]: it is not clear which door listens on `/srv/dockgate/other/docker.sock`
+ 13 | create = { rebind-socket = "/srv/dockgate/other/docker.sock" }
+    |            ^^^^^^^^^^^^^
+    = help: give that door the same path, or one that ends in the same folder and name where dockgate runs in a container
+    = note: `/run/dockgate/ci/docker.sock` has the policy `ci`
+    = note: `/run/dockgate/agent/docker.sock` has the policy `agent`
+    = note: `/run/dockgate/all/docker.sock` has the policy `unrestricted`
+x.toml:16:12: warning[as-good-as-root]: policy `agent` gives containers a door whose policy `unrestricted` is as good as root on the host
+ 16 | create = { rebind-socket = "/srv/dockgate/all/docker.sock" }
+    |            ^^^^^^^^^^^^^
+    = help: let `rebind-socket` name a door with a narrower policy
+"##,
+    );
+}
+
+#[test]
+fn clients_on_the_wrong_kind_of_door() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/a/d.sock"
+policy = "ping"
+[[door.client]]
+from = ["10.0.0.0/8"]
+tls-name = "a.internal"
+policy = "read-only"
+[[door]]
+listen = "tcp://127.0.0.1:2375"
+[[door.client]]
+uid = 0
+container = "web"
+policy = "ping"
+"##,
+        r##"
+x.toml:6:1: error[conflicting-keys]: `from` is for clients of tcp doors only
+ 6 | from = ["10.0.0.0/8"]
+   | ^^^^
+   = help: leave it out
+x.toml:7:1: error[conflicting-keys]: `tls-name` matches nobody: this door asks for no client certificates
+ 7 | tls-name = "a.internal"
+   | ^^^^^^^^
+   = help: leave it out
+x.toml:12:1: error[conflicting-keys]: `uid` is for clients of unix doors only
+ 12 | uid = 0
+    | ^^^
+    = help: leave it out
+x.toml:13:1: error[conflicting-keys]: `container` is for clients of unix doors only
+ 13 | container = "web"
+    | ^^^^^^^^^
+    = help: leave it out
+"##,
+    );
+}
+
+#[test]
+fn clients_that_are_known_by_nothing_or_come_too_late() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/a/d.sock"
+[[door.client]]
+policy = "read-only"
+[[door.client]]
+uid = [0, 1]
+policy = "read-only"
+[[door.client]]
+container = "web"
+uid = 1
+policy = "png"
+[[door.client]]
+uid = 7
+"##,
+        r##"
+x.toml:4:1: error[empty-client]: this client is known by nothing
+ 4 | [[door.client]]
+   | ^^^^^^^^^^^^^^^
+   = help: add one of `uid`, `gid`, `group`, `container` and `container-label`; clients that no entry means have the door's own `policy`
+x.toml:9:1: warning[unreachable-client]: this client never matches: the one of line 6 comes first
+ 9 | [[door.client]]
+   | ^^^^^^^^^^^^^^^
+   = help: put it before that one, or take it out
+x.toml:12:10: error[unknown-policy]: there is no policy and no preset `png`
+ 12 | policy = "png"
+    |          ^^^^^
+    = help: did you mean `ping`?
+x.toml:13:1: error[missing-key]: `[[door.client]]` has no `policy`
+ 13 | [[door.client]]
+    | ^^^^^^^^^^^^^^^
+    = help: add `policy = "read-only"`, or the name of another policy
+"##,
+    );
+}
+
+#[test]
+fn values_that_mean_no_client() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/a/d.sock"
+[[door.client]]
+uid = 65534
+gid = []
+group = -1
+container = ["web/1", "0123456789AB"]
+container-label = { a = 1 }
+policy = "ping"
+[[door.client]]
+container-label = {}
+policy = "ping"
+"##,
+        r##"
+x.toml:5:7: error[bad-value]: `65534` is what everybody of another namespace is shown as, so it matches nobody
+ 5 | uid = 65534
+   |       ^^^^^
+   = help: let the client run as another user and group
+x.toml:6:7: error[bad-value]: `gid` is empty, so nobody matches
+ 6 | gid = []
+   |       ^^
+   = help: name a group, or leave the key out
+x.toml:7:9: error[bad-value]: `-1` is no number of a group
+ 7 | group = -1
+   |         ^^
+   = help: write a number from 0 to 4294967294
+x.toml:8:14: error[bad-value]: `web/1` is no name of a container
+ 8 | container = ["web/1", "0123456789AB"]
+   |              ^^^^^^^
+   = help: write its name, a pattern of names (`ci-*`), or at least 12 digits of its id
+x.toml:9:25: error[wrong-type]: `a` must be a string, and this is a whole number
+ 9 | container-label = { a = 1 }
+   |                         ^
+   = help: write `"1"`
+x.toml:12:19: error[bad-value]: `container-label` is empty, so nobody matches
+ 12 | container-label = {}
+    |                   ^^
+    = help: name a label, or leave the key out
+"##,
+    );
+}
+
+#[test]
+fn limits_of_a_door_out_of_range() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/a/d.sock"
+policy = "ping"
+[door.limits]
+connections = 0
+requests-per-second = "many"
+max-upload = "1B"
+head-timeout = 10
+chnges = 4
+"##,
+        r##"
+x.toml:6:15: error[bad-value]: `connections` is out of range
+ 6 | connections = 0
+   |               ^
+   = help: write a value from 1 to 1000000
+x.toml:7:23: error[wrong-type]: `requests-per-second` must be a whole number, and this is a string
+ 7 | requests-per-second = "many"
+   |                       ^^^^^^
+   = help: write `many` without quotes
+x.toml:8:14: error[bad-value]: `max-upload` is out of range
+ 8 | max-upload = "1B"
+   |              ^^^^
+   = help: write a value from `1KiB` to `1024GiB`
+x.toml:9:16: error[wrong-type]: `head-timeout` has no unit
+ 9 | head-timeout = 10
+   |                ^^
+   = help: write `"10s"`
+x.toml:10:1: error[unknown-key]: unknown key `chnges` in `[door.limits]`
+ 10 | chnges = 4
+    | ^^^^^^
+    = help: did you mean `changes`?
+"##,
+    );
+}
+
+#[test]
+fn a_client_that_is_no_list_and_addresses_that_prove_little() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/a/d.sock"
+[door.client]
+uid = 1
+policy = "ping"
+[[door]]
+listen = "tcp://127.0.0.1:2375"
+policy = "ping"
+[[door.client]]
+from = "10.0.0.1/8"
+policy = "ping"
+[[door.client]]
+from = "10.0.0.0/8"
+policy = "ping"
+"##,
+        r##"
+x.toml:4:7: error[wrong-type]: `[door.client]` is one table, and clients are a list of them
+ 4 | [door.client]
+   |       ^^^^^^
+   = help: write `[[door.client]]`
+x.toml:11:1: warning[advisory]: an address says little about who asks: others on the same network or host can have it
+ 11 | from = "10.0.0.1/8"
+    | ^^^^
+    = help: use a unix door or client certificates where it matters who asks
+x.toml:11:8: error[bad-value]: `10.0.0.1/8` is no range of addresses
+ 11 | from = "10.0.0.1/8"
+    |        ^^^^^^^^^^^^
+    = help: the address has bits beyond the range; write the first address of the range
+x.toml:14:1: warning[advisory]: an address says little about who asks: others on the same network or host can have it
+ 14 | from = "10.0.0.0/8"
+    | ^^^^
+    = help: use a unix door or client certificates where it matters who asks
+"##,
+    );
+}
+
+#[test]
+fn a_door_that_gives_most_to_those_of_whom_it_knows_least() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/a/d.sock"
+policy = "unrestricted"
+[[door.client]]
+container = "ci-*"
+policy = "ping"
+"##,
+        r##"
+x.toml:4:10: warning[as-good-as-root]: policy `unrestricted` is as good as root on the host
+ 4 | policy = "unrestricted"
+   |          ^^^^^^^^^^^^^^
+   = help: give it only to clients that you would give the docker socket itself
+   = note: level `unrestricted` checks nothing of `ContainerCreate`, `ContainerUpdate`, `ContainerExec`, `ServiceCreate` and `ServiceUpdate`
+   = note: `PutContainerArchive` writes any file into containers, mounted folders included
+   = note: `PluginPull`, `PluginDelete`, `PluginEnable`, `PluginDisable`, `PluginUpgrade` and 3 more allowed: plugins run as root on the host
+   = note: `NodeDelete`, `NodeUpdate`, `SwarmInit`, `SwarmJoin`, `SwarmLeave` and 5 more allowed: whoever governs a swarm runs anything on all of its nodes
+x.toml:4:10: warning[wide-default]: clients of whom nothing is known have this policy, which is as good as root
+ 4 | policy = "unrestricted"
+   |          ^^^^^^^^^^^^^^
+   = help: name the wide policy in a `[[door.client]]`, and give the door a narrow one or none
+"##,
+    );
+}
+
+#[test]
+fn a_door_with_an_empty_list_of_clients_and_no_policy() {
+    golden(
+        r##"[[door]]
+listen = "unix:///run/a/d.sock"
+client = []
+"##,
+        r##"
+x.toml:2:1: error[missing-key]: `[[door]]` has no `policy`
+ 2 | [[door]]
+   | ^^^^^^^^
+   = help: add `policy = "read-only"`: a door without a policy would be open to anything
 "##,
     );
 }

@@ -106,7 +106,7 @@ fn doors_hold_what_is_written() {
 
 #[test]
 fn a_door_of_the_command_line_stays_on_this_host() {
-    assert_eq!(Door::new("tcp://127.0.0.1:1", "ping", "--listen").unwrap().policy, "ping");
+    assert_eq!(Door::new("tcp://127.0.0.1:1", "ping", "--listen").unwrap().policy.as_deref(), Some("ping"));
     assert!(Door::new("tcp://0.0.0.0:1", "ping", "--listen").unwrap_err().to_string().contains("plain-text"));
     assert!(Door::new("/run/x.sock", "ping", "--listen").unwrap_err().to_string().contains("`unix:///run/x.sock`"));
 }
@@ -523,4 +523,34 @@ fn a_list_of_scans_is_part_of_the_configuration_that_is_watched() {
     let config = loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
     assert_eq!(config.watched, [list]);
     assert!(config.policies["p"].create.approved.as_ref().unwrap().covers(&digest, 0));
+}
+
+#[test]
+fn doors_hold_their_clients_and_limits() {
+    use crate::config::mark::{ContainerMark, Mark};
+    use crate::policy::Glob;
+    use std::time::Duration;
+    let loaded = read(
+        "[[door]]\nlisten = \"unix:///run/a/docker.sock\"\n\
+         [[door.client]]\nuid = \"root\"\ngid = [0, \"7\"]\ngroup = 8\npolicy = \"ping\"\n\
+         [[door.client]]\ncontainer = [\"ci-*\", \"deadbeefdead\", \"deadbeef\"]\ncontainer-label = { a = \"\", b = \"x/*\" }\npolicy = \"p\"\n\
+         [door.limits]\nconnections = 1\nrequests-per-second = 2\nchanges = 3\nmax-json-body = \"1KiB\"\nmax-upload = \"2GiB\"\nhead-timeout = \"4ms\"\nbody-timeout = \"5s\"\n\
+         [policy.p]\nallow = [\"@read\"]\n",
+    );
+    assert_eq!(loaded.diagnostics, []);
+    let config = loaded.config.unwrap();
+    let [door] = &config.doors[..] else { panic!() };
+    assert_eq!((door.policy.as_deref(), door.policies().map(String::as_str).collect::<Vec<_>>()), (None, vec!["ping", "p"]));
+    let [first, second] = &door.clients[..] else { panic!() };
+    assert_eq!(first.marks, [Mark::Uid(vec![0]), Mark::Gid(vec![0, 7]), Mark::Group(vec![8])]);
+    let name = |text: &str| ContainerMark::Name(Glob::new(text).unwrap());
+    let label = |key: &str, value: &str| Mark::Label(key.to_owned(), Glob::across_slashes(value).unwrap());
+    let containers = vec![name("ci-*"), ContainerMark::Id("deadbeefdead".to_owned()), name("deadbeef")];
+    assert_eq!(second.marks, [Mark::Container(containers), label("a", ""), label("b", "x/*")]);
+    assert_eq!((first.origin.line, second.origin.line), (4, 9));
+    let limits = door.limits;
+    assert_eq!((limits.connections, limits.requests_per_second, limits.changes), (Some(1), Some(2), Some(3)));
+    assert_eq!((limits.max_json_body, limits.max_upload), (Some(1 << 10), Some(2 << 30)));
+    assert_eq!((limits.head_timeout, limits.body_timeout), (Some(Duration::from_millis(4)), Some(Duration::from_secs(5))));
+    assert!(config.policies.contains_key("ping"), "a preset that only a client names");
 }

@@ -283,7 +283,7 @@ fn hollow(value: &Value) -> bool {
 }
 
 /// `path.Clean` of an absolute path, with `..` refused: `None` where the text is no such path.
-fn clean_path(text: &str) -> Option<String> {
+pub(in crate::policy) fn clean_path(text: &str) -> Option<String> {
     let rest = text.strip_prefix('/')?;
     let parts: Vec<&str> = rest.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     let plain = !parts.contains(&"..") && !text.chars().any(char::is_control);

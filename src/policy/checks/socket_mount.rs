@@ -8,7 +8,7 @@ use super::{Act, Check};
 pub(super) const CHECK: Check = Check {
     id: "socket-mount",
     sentence: "mounting an engine's socket or a folder that holds it gives root on the host",
-    advice: "give the client a door of its own instead of the socket",
+    advice: "give the client a door of its own instead of the socket; `rebind-socket` of [policy.{policy}.create] mounts one where the socket itself is asked for",
     cis: Some("5.32"),
     baseline: Act::Deny,
     restricted: Act::Deny,
@@ -34,7 +34,16 @@ pub(super) fn shows(path: &str, facts: &Facts) -> bool {
     SOCKETS.into_iter().chain(own).any(|secret| holds(path, secret))
 }
 
+/// Sockets of rootless engines, below their user's folder.
+const ROOTLESS: [&str; 2] = ["docker.sock", "podman/podman.sock"];
+
+/// True for `/run/user/1000/docker.sock` and its like.
+pub fn rootless(path: &str) -> bool {
+    let below = path.strip_prefix("/run/user/").or_else(|| path.strip_prefix("/var/run/user/"));
+    below.and_then(|rest| rest.split_once('/')).is_some_and(|(_, rest)| ROOTLESS.contains(&rest))
+}
+
 /// True where `secret` is that path or lies below it.
-fn holds(path: &str, secret: &str) -> bool {
+pub(in crate::policy) fn holds(path: &str, secret: &str) -> bool {
     path == "/" || secret == path || secret.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
 }

@@ -79,13 +79,13 @@ impl Connection {
     }
 
     /// True where the reply was read to its end, nothing came after it, and the engine did not close: another request may follow.
-    pub fn is_idle(&self) -> bool {
+    pub fn is_idle(&mut self) -> bool {
         let framed = matches!(&self.reply.body, Body::Framed(decoder) if decoder.ended());
         framed && !self.reply.closes && self.reply.buffer.is_empty() && self.stream.is_quiet()
     }
 
     /// True where an idle connection is as it was: the engine neither closed it nor sent what nobody asked for.
-    pub fn is_quiet(&self) -> bool {
+    pub fn is_quiet(&mut self) -> bool {
         self.stream.is_quiet()
     }
 

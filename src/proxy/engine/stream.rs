@@ -6,8 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
+use tokio_rustls::client::TlsStream;
 
 /// A connected socket.
 #[derive(Debug)]
@@ -16,7 +17,12 @@ pub enum Stream {
     Unix(UnixStream),
     /// TCP.
     Tcp(TcpStream),
+    /// TLS over TCP, whose sides share what it is encrypted with.
+    Tls(Box<(ReadHalf<Secured>, WriteHalf<Secured>)>),
 }
+
+/// TLS over TCP.
+type Secured = TlsStream<TcpStream>;
 
 /// The side that is read.
 pub enum ReadSide<'a> {
@@ -24,6 +30,8 @@ pub enum ReadSide<'a> {
     Unix(unix::ReadHalf<'a>),
     /// Of TCP.
     Tcp(tcp::ReadHalf<'a>),
+    /// Of TLS.
+    Tls(&'a mut ReadHalf<Secured>),
 }
 
 /// The side that is written.
@@ -32,9 +40,16 @@ pub enum WriteSide<'a> {
     Unix(unix::WriteHalf<'a>),
     /// Of TCP.
     Tcp(tcp::WriteHalf<'a>),
+    /// Of TLS.
+    Tls(&'a mut WriteHalf<Secured>),
 }
 
 impl Stream {
+    /// A connection with TLS.
+    pub fn tls(stream: Secured) -> Self {
+        Self::Tls(Box::new(tokio::io::split(stream)))
+    }
+
     /// Both sides.
     pub fn sides(&mut self) -> (ReadSide<'_>, WriteSide<'_>) {
         match self {
@@ -46,15 +61,21 @@ impl Stream {
                 let (read, write) = socket.split();
                 (ReadSide::Tcp(read), WriteSide::Tcp(write))
             }
+            Self::Tls(halves) => (ReadSide::Tls(&mut halves.0), WriteSide::Tls(&mut halves.1)),
         }
     }
 
     /// True where nothing waits to be read, not even the end: the engine neither closed nor sent what nobody asked for.
-    pub fn is_quiet(&self) -> bool {
+    pub fn is_quiet(&mut self) -> bool {
         let mut byte = [0];
         let read = match self {
             Self::Unix(socket) => socket.try_read(&mut byte),
             Self::Tcp(socket) => socket.try_read(&mut byte),
+            // what has come may be TLS's own, such as session tickets
+            Self::Tls(halves) => {
+                let mut context = Context::from_waker(std::task::Waker::noop());
+                return Pin::new(&mut halves.0).poll_read(&mut context, &mut ReadBuf::new(&mut byte)).is_pending();
+            }
         };
         read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
@@ -69,6 +90,7 @@ impl ReadSide<'_> {
         match self {
             Self::Unix(half) => half.readable().await?,
             Self::Tcp(half) => half.readable().await?,
+            Self::Tls(_) => {} // only a read tells
         }
         buffer.reserve(room);
         self.read_buf(buffer).await
@@ -97,6 +119,7 @@ impl AsyncRead for ReadSide<'_> {
         match self.get_mut() {
             Self::Unix(half) => Pin::new(half).poll_read(cx, buffer),
             Self::Tcp(half) => Pin::new(half).poll_read(cx, buffer),
+            Self::Tls(half) => Pin::new(&mut **half).poll_read(cx, buffer),
         }
     }
 }
@@ -106,6 +129,7 @@ impl AsyncWrite for WriteSide<'_> {
         match self.get_mut() {
             Self::Unix(half) => Pin::new(half).poll_write(cx, bytes),
             Self::Tcp(half) => Pin::new(half).poll_write(cx, bytes),
+            Self::Tls(half) => Pin::new(&mut **half).poll_write(cx, bytes),
         }
     }
 
@@ -113,6 +137,7 @@ impl AsyncWrite for WriteSide<'_> {
         match self.get_mut() {
             Self::Unix(half) => Pin::new(half).poll_write_vectored(cx, parts),
             Self::Tcp(half) => Pin::new(half).poll_write_vectored(cx, parts),
+            Self::Tls(half) => Pin::new(&mut **half).poll_write_vectored(cx, parts),
         }
     }
 
@@ -120,6 +145,7 @@ impl AsyncWrite for WriteSide<'_> {
         match self.get_mut() {
             Self::Unix(half) => Pin::new(half).poll_flush(cx),
             Self::Tcp(half) => Pin::new(half).poll_flush(cx),
+            Self::Tls(half) => Pin::new(&mut **half).poll_flush(cx),
         }
     }
 
@@ -127,6 +153,7 @@ impl AsyncWrite for WriteSide<'_> {
         match self.get_mut() {
             Self::Unix(half) => Pin::new(half).poll_shutdown(cx),
             Self::Tcp(half) => Pin::new(half).poll_shutdown(cx),
+            Self::Tls(half) => Pin::new(&mut **half).poll_shutdown(cx),
         }
     }
 

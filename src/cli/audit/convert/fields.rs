@@ -79,6 +79,7 @@ pub const FIELDS: &[Field] = fields! {
     "`injected`" |call| member(call, "injected") => "unmapped.injected", "dockgate.injected", "";
     "`warnings`" |call| member(call, "warnings") => "unmapped.warnings", "dockgate.warnings", "";
     "`redacted`" |call| member(call, "redacted") => "unmapped.redacted", "dockgate.redacted", "";
+    "`client`" |call| text(call, "client") => "unmapped.client_entry", "dockgate.client_entry", "";
     "`policy`" |call| text(call, "policy") => "policy.name", "rule.ruleset", "cs2";
     "`policy_digest`" |call| text(call, "policy_digest") => "policy.uid", "dockgate.policy_digest", "";
     "`mode`" |call| text(call, "mode") => "unmapped.mode", "dockgate.mode", "";
