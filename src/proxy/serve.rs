@@ -197,7 +197,7 @@ fn protected(config: &Config, upstream: &Upstream) -> Vec<String> {
         Address::Unix(path) => Some(path.clone()),
         Address::Tcp(_) | Address::Tls(_) => None,
     };
-    let watched = config.watched.iter().cloned();
+    let watched = config.watched.iter().cloned().chain(upstream.files());
     let files = doors.chain(socket).chain(config.path.clone()).chain(watched).chain(config.audit.files());
     for path in files {
         let real = std::fs::canonicalize(&path).ok();
