@@ -14,3 +14,7 @@ pub mod proxy;
 #[cfg(test)]
 #[path = "../tests/it/support/schema.rs"]
 mod json_schema;
+
+#[cfg(test)]
+#[path = "../tests/it/support/pki.rs"]
+mod pki;

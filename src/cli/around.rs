@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::find::Surroundings;
+use super::find::{DockerTls, Surroundings};
 
 /// An environment variable that is set and not empty.
 pub fn variable(name: &str) -> Option<String> {
@@ -14,7 +14,15 @@ pub fn variable(name: &str) -> Option<String> {
 
 /// What finding needs.
 pub fn surroundings() -> Surroundings {
+    let docker_tls = match (variable("DOCKER_TLS_VERIFY"), variable("DOCKER_TLS")) {
+        (Some(_), _) => DockerTls::Verified,
+        (None, Some(_)) => DockerTls::Unverified,
+        (None, None) => DockerTls::Off,
+    };
+    let usual = || variable("HOME").filter(|_| docker_tls == DockerTls::Verified).map(|home| PathBuf::from(home).join(".docker"));
     Surroundings {
+        docker_tls,
+        docker_cert_path: variable("DOCKER_CERT_PATH").map(PathBuf::from).or_else(usual),
         docker_host: variable("DOCKER_HOST"),
         runtime_dir: variable("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute()),
         uid: fs::metadata("/proc/self").map_or(0, |own| own.uid()),

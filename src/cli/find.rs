@@ -17,10 +17,26 @@ pub const DOOR_FOLDER: &str = "/run/dockgate";
 pub struct Surroundings {
     /// `DOCKER_HOST`, where it is set and not empty.
     pub docker_host: Option<String>,
+    /// What it says of TLS with that.
+    pub docker_tls: DockerTls,
+    /// `DOCKER_CERT_PATH`, else the CLI's own folder where TLS is asked for.
+    pub docker_cert_path: Option<PathBuf>,
     /// `XDG_RUNTIME_DIR`, where it is set and not empty.
     pub runtime_dir: Option<PathBuf>,
     /// The user's id.
     pub uid: u32,
+}
+
+/// What `DOCKER_TLS_VERIFY` and `DOCKER_TLS` ask for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum DockerTls {
+    /// Neither is set.
+    #[default]
+    Off,
+    /// TLS with an engine that proves who it is.
+    Verified,
+    /// TLS with whoever answers.
+    Unverified,
 }
 
 /// An engine that was found.
@@ -50,7 +66,7 @@ pub enum NotFound {
 pub fn upstream(surroundings: &Surroundings, doors: &[Listen], is_socket: impl Fn(&Path) -> bool) -> Result<Found, NotFound> {
     let mut looked = Vec::new();
     if let Some(text) = &surroundings.docker_host {
-        let upstream: UpstreamUrl = text.parse().map_err(|error: crate::config::UrlError| NotFound::BadDockerHost(error.to_string()))?;
+        let upstream = docker_host(text, surroundings.docker_tls)?;
         match missing(&upstream, doors, &is_socket) {
             None => return Ok(Found { upstream, said_by: "DOCKER_HOST", skipped: looked }),
             Some(why) => looked.push(format!("{upstream} of DOCKER_HOST: {why}")),
@@ -67,12 +83,24 @@ pub fn upstream(surroundings: &Surroundings, doors: &[Listen], is_socket: impl F
     Err(NotFound::Nowhere(looked))
 }
 
+/// As docker's CLI understands it: `tcp://` is TLS where the variables beside it say so.
+fn docker_host(text: &str, tls: DockerTls) -> Result<UpstreamUrl, NotFound> {
+    let upstream = text.parse().map_err(|error: crate::config::UrlError| NotFound::BadDockerHost(error.to_string()))?;
+    match (upstream, tls) {
+        (UpstreamUrl::Tcp(authority), DockerTls::Verified) => Ok(UpstreamUrl::Https(authority)),
+        (UpstreamUrl::Tcp(_), DockerTls::Unverified) => Err(NotFound::BadDockerHost(
+            "DOCKER_TLS asks for TLS with whoever answers; set DOCKER_TLS_VERIFY=1, so that the engine proves who it is".to_owned(),
+        )),
+        (upstream, _) => Ok(upstream),
+    }
+}
+
 /// Why a place is passed over.
 fn missing(upstream: &UpstreamUrl, doors: &[Listen], is_socket: &impl Fn(&Path) -> bool) -> Option<&'static str> {
     match upstream {
         UpstreamUrl::Unix(path) if doors.contains(&Listen::Unix(path.clone())) => Some("this is dockgate's own door"),
         UpstreamUrl::Unix(path) if !is_socket(path) => Some("no socket there"),
-        UpstreamUrl::Unix(_) | UpstreamUrl::Tcp(_) => None,
+        UpstreamUrl::Unix(_) | UpstreamUrl::Tcp(_) | UpstreamUrl::Https(_) => None,
     }
 }
 
@@ -105,7 +133,8 @@ mod tests {
     use super::*;
 
     fn surroundings(docker_host: Option<&str>, runtime_dir: Option<&str>) -> Surroundings {
-        Surroundings { docker_host: docker_host.map(str::to_owned), runtime_dir: runtime_dir.map(PathBuf::from), uid: 1000 }
+        let (docker_host, runtime_dir) = (docker_host.map(str::to_owned), runtime_dir.map(PathBuf::from));
+        Surroundings { docker_host, runtime_dir, uid: 1000, ..Surroundings::default() }
     }
 
     fn found(surroundings: &Surroundings, there: &[&str]) -> Result<String, NotFound> {
@@ -119,6 +148,14 @@ mod tests {
         assert_eq!(found(&surroundings(Some("tcp://engine:2375"), None), &all).unwrap(), "tcp://engine:2375");
         assert_eq!(found(&surroundings(Some("unix:///gone.sock"), None), &all).unwrap(), "unix:///var/run/docker.sock");
         assert!(matches!(found(&surroundings(Some("ssh://host"), None), &all), Err(NotFound::BadDockerHost(_))));
+    }
+
+    #[test]
+    fn docker_host_is_tls_where_the_variables_beside_it_say_so() {
+        let asked = |host, docker_tls| found(&Surroundings { docker_tls, ..surroundings(Some(host), None) }, &["/x.sock"]);
+        assert_eq!(asked("tcp://engine:2376", DockerTls::Verified).unwrap(), "https://engine:2376");
+        assert_eq!(asked("unix:///x.sock", DockerTls::Verified).unwrap(), "unix:///x.sock");
+        assert!(matches!(asked("tcp://engine:2376", DockerTls::Unverified), Err(NotFound::BadDockerHost(why)) if why.contains("VERIFY=1")));
     }
 
     #[test]

@@ -119,6 +119,7 @@ fn judged(answer: &str) -> Result<&'static str, String> {
         "200" => Ok("answers"),
         "403" if ours => Ok("answers; its policy denies pings"),
         "429" if ours => Ok("answers; there are too many requests just now"),
+        "400" if ours => Ok("answers; it speaks TLS"),
         "" => Err("did not answer with HTTP".to_owned()),
         other => Err(format!("answers with {other}")),
     }
@@ -132,13 +133,18 @@ mod tests {
     fn an_answer_of_the_engine_and_a_denial_of_the_gate_are_healthy() {
         assert!(judged("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK").is_ok());
         assert!(judged("HTTP/1.1 403 Forbidden\r\nDockgate-Ref: 01J\r\n\r\n{}").is_ok());
+        assert!(judged("HTTP/1.1 400 Bad Request\r\nDockgate-Ref: 01J\r\n\r\n").is_ok(), "a request without TLS at a door with it");
     }
 
     #[test]
     fn other_answers_are_not() {
-        for answer in
-            ["HTTP/1.1 403 Forbidden\r\n\r\nDockgate-Ref: 01J", "HTTP/1.1 502 Bad Gateway\r\nDockgate-Ref: 01J\r\n\r\n", "", "SSH-2.0"]
-        {
+        for answer in [
+            "HTTP/1.1 403 Forbidden\r\n\r\nDockgate-Ref: 01J",
+            "HTTP/1.1 400 Bad Request\r\n\r\n",
+            "HTTP/1.1 502 Bad Gateway\r\nDockgate-Ref: 01J\r\n\r\n",
+            "",
+            "SSH-2.0",
+        ] {
             assert!(judged(answer).is_err(), "{answer}");
         }
     }

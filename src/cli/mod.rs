@@ -8,6 +8,7 @@ mod check;
 mod compat;
 mod demo;
 pub mod docs;
+mod engine;
 pub mod explain;
 mod find;
 mod healthcheck;

@@ -6,15 +6,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::audit::{self, Settings, Trail};
-use crate::config::{self, AuditSync, CheckpointsTo, Config, DEFAULT_POLICY, Door, Listen, Severity, UpstreamUrl};
+use crate::config::{self, AuditSync, CheckpointsTo, Config, DEFAULT_POLICY, Door, DoorTls, Listen, Severity, TlsClients, UpstreamUrl};
 use crate::proxy::Upstream;
 use crate::proxy::serve::Server;
-use crate::proxy::upstream::Address;
 
 use super::find::{self, NotFound};
 use super::reload::{self, Reloader};
 use super::say::{self, Failure, Paint};
-use super::{Outcome, around, compat, load, sinks, stop};
+use super::{Outcome, around, compat, engine, load, sinks, stop};
 
 /// How long a first question to the engine may take.
 const FIRST_PING: Duration = Duration::from_secs(3);
@@ -29,7 +28,7 @@ pub struct Args {
     /// Listen here instead of at the file's doors (unix:///path or tcp://127.0.0.1:port); may be repeated
     #[arg(long, short, value_name = "URL")]
     pub listen: Vec<String>,
-    /// The engine (unix:///path or tcp://host:port)
+    /// The engine (unix:///path, tcp://host:port or https://host:port)
     #[arg(long, short, value_name = "URL")]
     pub upstream: Option<String>,
     /// The policy for --listen: one of the file, or a preset [default: read-only]
@@ -142,10 +141,7 @@ fn upstream(args: &Args, config: &Config, file: &'static str) -> Result<Upstream
         return Err(Failure::usage(format!("the door `{}` is also the engine's socket", door.listen)).hint("give the door another path"));
     }
     line("engine", &format!("{url} ({said_by})"));
-    Ok(Upstream::new(match url {
-        UpstreamUrl::Unix(path) => Address::Unix(path),
-        UpstreamUrl::Tcp(address) => Address::Tcp(address),
-    }))
+    engine::upstream(url, config.engine_tls.clone(), &around::surroundings())
 }
 
 fn found(config: &Config) -> Result<(UpstreamUrl, &'static str), Failure> {
@@ -238,7 +234,8 @@ fn chosen(config: &Config, server: &Server) {
     for (door, bound) in config.doors.iter().zip(server.doors()) {
         let url = bound.local_address().map_or_else(|| door.listen.to_string(), |address| format!("tcp://{address}"));
         let origin = if door.origin.line == 0 { String::new() } else { format!(" ({})", door.origin) };
-        line("door", &format!("{url}, {}{origin}", whose(door)));
+        let tls = door.tls.as_ref().map(secured).unwrap_or_default();
+        line("door", &format!("{url}, {}{origin}{tls}", whose(door)));
         first.get_or_insert(url);
         for policy in door.policies().filter(|_| door.origin.line == 0).filter_map(|name| config.policy(name)) {
             let ways = config::ways_to_root(&policy);
@@ -265,6 +262,15 @@ fn whose(door: &Door) -> String {
         1 => format!("{own}, 1 client entry"),
         several => format!("{own}, {several} client entries"),
     }
+}
+
+/// What a door says of its TLS; a certificate that ends unseen is the usual way for it to stop working.
+fn secured(tls: &DoorTls) -> String {
+    let clients = match tls.clients {
+        TlsClients::Certified => "clients need a certificate",
+        TlsClients::Any => "any client",
+    };
+    format!(", TLS until {}, {clients}", tls.ends)
 }
 
 fn line(label: &str, text: &str) {

@@ -39,7 +39,6 @@ impl PartialEq for Client {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Certificates {
     /// It does, and verifies them.
-    #[cfg_attr(not(test), allow(dead_code, reason = "doors speak no TLS yet"))]
     Asked,
     /// It does not.
     No,

@@ -11,7 +11,7 @@ use super::client::{self, Certificates, Client};
 use super::error::Report;
 use super::ids;
 use super::limits::{self, DoorLimits};
-use super::suggest::did_you_mean;
+use super::tls::{self, DoorTls, TlsClients};
 use super::tree::{Item, Span, Table, Text};
 use super::url::{Listen, UrlError};
 
@@ -36,6 +36,8 @@ pub struct Door {
     pub allow_from: Vec<Cidr>,
     /// Host names that clients of a TCP door may use, beside addresses and names without dots.
     pub hosts: Vec<String>,
+    /// What it speaks TLS with; `None` for plain text.
+    pub tls: Option<DoorTls>,
     /// Where it is written.
     pub origin: Origin,
 }
@@ -51,7 +53,10 @@ impl Door {
     pub fn new(listen: &str, policy: &str, source: &str) -> Result<Self, UrlError> {
         let listen: Listen = listen.parse()?;
         if let Some(message) = exposed(&listen) {
-            return Err(UrlError { message, hint: "listen on loopback, or write a `[[door]]` with `plain-text = \"i-know\"`".to_owned() });
+            return Err(UrlError {
+                message,
+                hint: "listen on loopback, or write a `[[door]]` with a `[door.tls]`, or with `plain-text = \"i-know\"`".to_owned(),
+            });
         }
         let origin = Origin { source: Arc::from(source), line: 0 };
         Ok(Self { policy: Some(policy.to_owned()), ..Self::plain(listen, origin) })
@@ -73,6 +78,7 @@ impl Door {
             limits: DoorLimits::default(),
             allow_from: Vec::new(),
             hosts: Vec::new(),
+            tls: None,
             origin,
         }
     }
@@ -89,7 +95,7 @@ fn exposed(listen: &Listen) -> Option<String> {
 }
 
 const UNIX: &[&str] = &["mode", "owner", "group"];
-const TCP: &[&str] = &["allow-from", "hosts", "plain-text"];
+const TCP: &[&str] = &["allow-from", "hosts", "plain-text", "tls"];
 
 /// A door and the places that other checks point at.
 pub(super) struct Written {
@@ -123,14 +129,25 @@ pub(super) fn read(item: &Item<'_>, report: &mut Report<'_>) -> Option<Written> 
     door.group = table.get("group").and_then(|group| ids::group(&group, report));
     door.allow_from = table.get("allow-from").and_then(|list| ranges(&list, report)).unwrap_or_default();
     door.hosts = table.get("hosts").and_then(|list| hosts(&list, report)).unwrap_or_default();
+    door.tls = table.get("tls").filter(|_| matches!(door.listen, Listen::Tcp(_))).and_then(|tls| tls::door(&tls, report));
     door.limits =
         table.get("limits").and_then(|item| Some(limits::read_door(&item.table("`[door.limits]`", report)?, report))).unwrap_or_default();
-    let clients = table.get("client").map(|item| client::read(&item, &door.listen, Certificates::No, report)).unwrap_or_default();
+    let clients = table.get("client").map(|item| client::read(&item, &door.listen, certificates(&table, &door), report)).unwrap_or_default();
     let policy = policy.ok()?;
     let policies = policy.iter().map(|policy| policy.span.clone()).chain(clients.iter().map(|client| client.policy.clone())).collect();
     door.policy = policy.map(|policy| policy.value.to_owned());
     door.clients = clients.into_iter().map(|written| written.client).collect();
     Some(Written { door, listen: place.span, policies })
+}
+
+/// Whether clients show certificates. Of TLS that was reported as wrong nothing more is said.
+fn certificates(table: &Table<'_>, door: &Door) -> Certificates {
+    match &door.tls {
+        Some(tls) if tls.clients == TlsClients::Any => Certificates::No,
+        Some(_) => Certificates::Asked,
+        None if table.get("tls").is_some() => Certificates::Asked,
+        None => Certificates::No,
+    }
 }
 
 /// The policy of a door, which may be absent beside clients.
@@ -170,15 +187,29 @@ fn foreign(table: &Table<'_>, listen: &Listen, report: &mut Report<'_>) {
 }
 
 fn guard(table: &Table<'_>, listen: &Listen, place: &Item<'_>, report: &mut Report<'_>) {
-    let word = table.get("plain-text").and_then(|item| Some((item.text(report)?, item)));
-    let known = word.as_ref().is_some_and(|(text, _)| *text == "i-know");
-    if let Some((text, item)) = word.filter(|_| !known) {
-        let hint = did_you_mean(text, ["i-know"]).unwrap_or_else(|| "write `\"i-know\"`, or leave it out".to_owned());
-        report.error("bad-value", &item.span, format!("there is no value of `plain-text` `{}`", text.escape_debug())).hint = Some(hint);
-    } else if let Some(message) = exposed(listen).filter(|_| !known) {
-        let said = report.error("plain-text", &place.span, message);
-        said.hint = Some("listen on loopback, or add `plain-text = \"i-know\"`".to_owned());
-        said.notes.push("TLS for doors does not exist yet".to_owned());
+    let plain = table.get("plain-text");
+    let known = plain.as_ref().is_some_and(|plain| tls::acknowledged(plain, report));
+    if let Some(tls) = table.get("tls") {
+        if let Some(plain) = plain {
+            report.error("conflicting-keys", &plain.key, "`plain-text` and `[door.tls]` exclude each other").hint =
+                Some("leave one of them out".to_owned());
+        }
+        return certified(&tls, listen, report);
+    }
+    if let Some(message) = exposed(listen).filter(|_| plain.is_none() && !known) {
+        report.error("plain-text", &place.span, message).hint =
+            Some("listen on loopback, add a `[door.tls]` with a `client-ca`, or write `plain-text = \"i-know\"`".to_owned());
+    }
+}
+
+/// Beyond loopback TLS alone keeps nobody out.
+fn certified(item: &Item<'_>, listen: &Listen, report: &mut Report<'_>) {
+    let Some(table) = item.table("`[door.tls]`", report) else { return };
+    let says = ["client-ca", "any-client"].iter().any(|key| table.get(key).is_some());
+    if exposed(listen).is_some() && !says {
+        let message = format!("`{listen}` is open to the network, and asks no client who it is");
+        report.error("any-client", &item.key, message).hint =
+            Some("add `client-ca = \"/etc/dockgate/tls/ca.pem\"`, or `any-client = \"i-know\"`".to_owned());
     }
 }
 

@@ -17,6 +17,7 @@ use super::policy::{self, Draft, Drafts};
 use super::preset;
 use super::root;
 use super::suggest::did_you_mean;
+use super::tls::{self, EngineTls};
 use super::tree::{Item, Table};
 use super::url::{Listen, UpstreamUrl, UrlError};
 use super::{Config, Loaded};
@@ -46,12 +47,13 @@ fn whole(file: &Table<'_>, report: &mut Report<'_>) -> Config {
     let drafts = drafts(file, report);
     let doors = doors(file, report);
     let policies = policies(&drafts, &doors, report);
-    let upstream = file.get("upstream").and_then(|item| upstream(&item, report));
+    let (upstream, engine_tls) = file.get("upstream").and_then(|item| upstream(&item, report)).unzip();
     own_socket(upstream.as_ref(), &doors, report);
     wide(&doors, &policies, report);
     unused(&drafts, &doors, report);
     Config {
         upstream,
+        engine_tls: engine_tls.flatten(),
         doors: doors.into_iter().map(|written| written.door).collect(),
         policies,
         audit: file.get("audit").and_then(|item| audit::read(&item, report)).unwrap_or_default(),
@@ -142,17 +144,29 @@ fn wide(doors: &[Written], policies: &BTreeMap<String, Arc<Policy>>, report: &mu
     }
 }
 
-fn upstream(item: &Item<'_>, report: &mut Report<'_>) -> Option<UpstreamUrl> {
+fn upstream(item: &Item<'_>, report: &mut Report<'_>) -> Option<(UpstreamUrl, Option<EngineTls>)> {
     let table = item.table("`[upstream]`", report)?;
-    table.only(&["url"], report);
+    let known: Vec<&str> = ["url"].iter().chain(tls::ENGINE).copied().collect();
+    table.only(&known, report);
     let url = table.require("url", "add `url = \"unix:///var/run/docker.sock\"`, or leave the table out", report)?;
-    match url.text(report)?.parse() {
-        Ok(upstream) => Some(upstream),
+    let upstream = match url.text(report)?.parse() {
+        Ok(upstream) => upstream,
         Err(UrlError { message, hint }) => {
             report.error("bad-url", &url.span, message).hint = Some(hint);
+            return None;
+        }
+    };
+    let tls = match &upstream {
+        UpstreamUrl::Https(authority) => Some(tls::upstream(&table, authority, report)?),
+        UpstreamUrl::Unix(_) | UpstreamUrl::Tcp(_) => {
+            for item in tls::ENGINE.iter().filter_map(|key| table.get(key)) {
+                report.error("conflicting-keys", &item.key, format!("`{}` is for engines with https:// only", item.name)).hint =
+                    Some("leave it out, or write `url = \"https://host:2376\"`".to_owned());
+            }
             None
         }
-    }
+    };
+    Some((upstream, tls))
 }
 
 fn own_socket(upstream: Option<&UpstreamUrl>, doors: &[Written], report: &mut Report<'_>) {

@@ -18,6 +18,7 @@ mod limits;
 mod lint;
 mod mark;
 mod paths;
+mod pem;
 mod places;
 mod policy;
 mod preset;
@@ -26,6 +27,7 @@ mod root;
 mod rule;
 mod sink;
 mod suggest;
+mod tls;
 mod tree;
 mod url;
 mod values;
@@ -53,6 +55,7 @@ pub use mark::{Choice, Container, Home, Mark, choose};
 pub use preset::{Preset, preset, presets};
 pub use root::ways_to_root;
 pub use sink::SinkUrl;
+pub use tls::{DoorTls, EngineTls, TlsClients};
 pub use url::{Listen, UpstreamUrl, UrlError};
 
 /// The preset that holds where no policy is named.
@@ -63,6 +66,8 @@ pub const DEFAULT_POLICY: &str = "read-only";
 pub struct Config {
     /// The engine; `None` where it is to be found.
     pub upstream: Option<UpstreamUrl>,
+    /// What it speaks TLS with, where the file says so.
+    pub engine_tls: Option<EngineTls>,
     /// The listeners; empty where the file names none.
     pub doors: Vec<Door>,
     /// The policies of the file and the presets that its doors and their clients name.

@@ -15,6 +15,8 @@ pub enum UpstreamUrl {
     Unix(PathBuf),
     /// `host:port`, without TLS.
     Tcp(String),
+    /// `host:port`, with TLS.
+    Https(String),
 }
 
 /// Where a door is.
@@ -46,10 +48,10 @@ impl FromStr for UpstreamUrl {
     fn from_str(text: &str) -> Result<Self, UrlError> {
         match scheme(text)? {
             ("unix", rest) => socket(text, rest).map(Self::Unix),
-            ("tcp", rest) => host_and_port(text, rest).map(Self::Tcp),
-            ("https", _) => wrong("TLS to the engine is not supported yet", "use unix:// or tcp://"),
+            ("tcp", rest) => host_and_port(text, rest, "tcp", 2375).map(Self::Tcp),
+            ("https", rest) => host_and_port(text, rest.trim_end_matches('/'), "https", 2376).map(Self::Https),
             ("http", rest) => wrong(format!("`{text}` has an unknown scheme"), format!("write `tcp://{}`", rest.trim_end_matches('/'))),
-            _ => wrong(format!("`{text}` has an unknown scheme"), "use unix:// or tcp://"),
+            _ => wrong(format!("`{text}` has an unknown scheme"), "use unix://, tcp:// or https://"),
         }
     }
 }
@@ -61,7 +63,10 @@ impl FromStr for Listen {
         match scheme(text)? {
             ("unix", rest) => socket(text, rest).map(Self::Unix),
             ("tcp", rest) => address(text, rest).map(Self::Tcp),
-            ("https", _) => wrong("TLS for doors is not supported yet", "use unix://, or tcp:// on loopback"),
+            ("https", rest) => wrong(
+                format!("`{text}` has an unknown scheme"),
+                format!("write `tcp://{}`, and a `[door.tls]`", rest.trim_end_matches('/')),
+            ),
             _ => wrong(format!("`{text}` has an unknown scheme"), "use unix:// or tcp://"),
         }
     }
@@ -102,7 +107,7 @@ fn address(text: &str, rest: &str) -> Result<SocketAddr, UrlError> {
     }
 }
 
-fn host_and_port(text: &str, rest: &str) -> Result<String, UrlError> {
+fn host_and_port(text: &str, rest: &str, scheme: &str, port: u16) -> Result<String, UrlError> {
     if let Ok(address) = rest.parse::<SocketAddr>() {
         return Ok(address.to_string());
     }
@@ -111,8 +116,8 @@ fn host_and_port(text: &str, rest: &str) -> Result<String, UrlError> {
     };
     match rest.split_once(':') {
         Some((host, port)) if name(host) && port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok() => Ok(rest.to_owned()),
-        None if name(rest) => wrong(format!("`{text}` has no port"), format!("write `tcp://{rest}:2375`")),
-        _ => wrong(format!("`{text}` is no host with a port"), "write one like `tcp://engine:2375`"),
+        None if name(rest) => wrong(format!("`{text}` has no port"), format!("write `{scheme}://{rest}:{port}`")),
+        _ => wrong(format!("`{text}` is no host with a port"), format!("write one like `{scheme}://engine:{port}`")),
     }
 }
 
@@ -121,6 +126,7 @@ impl fmt::Display for UpstreamUrl {
         match self {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Tcp(host) => write!(f, "tcp://{host}"),
+            Self::Https(host) => write!(f, "https://{host}"),
         }
     }
 }

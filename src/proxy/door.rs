@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-use crate::config::{Cidr, Door, Limits, Listen};
+use crate::config::{Cidr, Door, DoorTls, Limits, Listen};
 use crate::docker::{Fault, FaultKind, Head};
 use crate::policy::Subject;
 
@@ -35,6 +35,7 @@ pub struct DoorState {
     tcp: bool,
     hosts: Vec<String>,
     allow_from: Vec<Cidr>,
+    tls: Option<ArcSwap<DoorTls>>,
 }
 
 impl DoorState {
@@ -47,6 +48,7 @@ impl DoorState {
             tcp: matches!(door.listen, Listen::Tcp(_)),
             hosts: door.hosts.clone(),
             allow_from: door.allow_from.clone(),
+            tls: door.tls.clone().map(ArcSwap::from_pointee),
         }
     }
 
@@ -58,6 +60,18 @@ impl DoorState {
     /// From now on these policies hold; requests that have begun keep theirs.
     pub(super) fn swap(&self, access: Access) {
         self.access.store(Arc::new(access));
+    }
+
+    /// What it speaks TLS with now, where it does. A connection asks once, for its handshake.
+    pub fn tls(&self) -> Option<Arc<DoorTls>> {
+        self.tls.as_ref().map(ArcSwap::load_full)
+    }
+
+    /// From now on handshakes are made with this; connections that are open stay as they are.
+    pub(super) fn renew(&self, tls: Arc<DoorTls>) {
+        if let Some(own) = &self.tls {
+            own.store(tls);
+        }
     }
 
     /// What a TCP door refuses whatever the policy: strange addresses, browsers, and names that DNS rebinding would bring.

@@ -8,6 +8,7 @@ mod cgroup;
 pub mod door;
 mod facts;
 mod filter;
+pub mod handshake;
 mod input;
 mod inspect;
 mod output;
@@ -19,6 +20,7 @@ pub mod refuse;
 mod relay;
 pub mod reload;
 pub mod serve;
+mod tls;
 mod tunnel;
 pub mod upstream;
 

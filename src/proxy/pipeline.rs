@@ -56,7 +56,7 @@ pub struct Gate {
 
 impl Gate {
     /// Resolves when dockgate stops.
-    async fn stopped(&self) {
+    pub(super) async fn stopped(&self) {
         let _told_or_gone = self.stopping.clone().wait_for(|stop| *stop).await.map(drop);
     }
 }

@@ -7,12 +7,14 @@ use crate::config::{Audit, Config, Door, Limits, UpstreamUrl};
 
 use super::access::{Access, NoPolicy};
 use super::door::DoorState;
+use super::upstream::Upstream;
 
 /// The open doors, and what holds from start to stop.
 pub struct Policies {
     open: Vec<Arc<DoorState>>,
     doors: Vec<Door>,
     upstream: Option<UpstreamUrl>,
+    engine: Upstream,
     audit: Audit,
     limits: Limits,
     protected: Vec<String>,
@@ -27,6 +29,8 @@ pub struct Changes {
     pub doors: Vec<Renamed>,
     /// The URLs of doors whose client entries differ.
     pub clients: Vec<String>,
+    /// The URLs of doors, and of the engine, whose certificates, keys or lists are others now.
+    pub tls: Vec<String>,
     /// What the configuration says and only a restart brings about.
     pub restart: Vec<String>,
 }
@@ -44,9 +48,9 @@ pub struct Renamed {
 
 impl Policies {
     /// The policies of these doors; `config` is what the doors were bound from.
-    pub(super) fn new(config: &Config, open: Vec<Arc<DoorState>>) -> Self {
+    pub(super) fn new(config: &Config, open: Vec<Arc<DoorState>>, engine: Upstream) -> Self {
         let (upstream, audit, protected) = (config.upstream.clone(), config.audit.clone(), config.protected.clone());
-        Self { open, doors: config.doors.clone(), upstream, audit, limits: config.limits, protected }
+        Self { open, doors: config.doors.clone(), upstream, engine, audit, limits: config.limits, protected }
     }
 
     /// From now on every door has the policies and client entries that the configuration gives it. Requests that have begun keep theirs.
@@ -63,7 +67,24 @@ impl Policies {
         for (door, next) in self.open.iter().zip(next) {
             door.swap(next);
         }
+        changes.tls = self.renewed(config);
         Ok(changes)
+    }
+
+    /// Doors and the engine get what their files hold now.
+    fn renewed(&self, config: &Config) -> Vec<String> {
+        let mut renewed = Vec::new();
+        for door in &self.open {
+            let known = config.doors.iter().find(|known| known.listen.to_string() == door.name);
+            let (Some(old), Some(new)) = (door.tls(), known.and_then(|known| known.tls.as_ref())) else { continue };
+            if old.digest != new.digest {
+                door.renew(Arc::new(new.clone()));
+                renewed.push(door.name.clone());
+            }
+        }
+        let engine = self.upstream.as_ref().filter(|_| self.upstream == config.upstream).zip(config.engine_tls.as_ref());
+        renewed.extend(engine.filter(|(_, tls)| self.engine.renew(tls)).map(|(url, _)| url.to_string()));
+        renewed
     }
 
     /// What differs from the start and stays as it is.
@@ -106,6 +127,8 @@ fn differences(started: &Door, known: &Door) -> Option<String> {
         ("allow-from", started.allow_from != known.allow_from),
         ("hosts", started.hosts != known.hosts),
         ("limits", started.limits != known.limits),
+        // the files' new names are protected from the next start on; to begin or to end TLS on a port needs one too
+        ("tls", started.tls.as_ref().map(|tls| &tls.files) != known.tls.as_ref().map(|tls| &tls.files)),
     ];
     let names: Vec<&str> = keys.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
     (!names.is_empty()).then(|| format!("door `{}` has another {}", started.listen, names.join(", ")))
@@ -114,7 +137,8 @@ fn differences(started: &Door, known: &Door) -> Option<String> {
 impl Changes {
     /// True where everything is as it was.
     pub fn is_empty(&self) -> bool {
-        self.policies.is_empty() && self.doors.is_empty() && self.clients.is_empty() && self.restart.is_empty()
+        let quiet = self.clients.is_empty() && self.tls.is_empty();
+        quiet && self.policies.is_empty() && self.doors.is_empty() && self.restart.is_empty()
     }
 
     fn note(&mut self, door: &DoorState, old: &Access, new: &Access) {
@@ -136,6 +160,7 @@ impl Changes {
 
 #[cfg(test)]
 mod tests {
+    use super::super::upstream::Address;
     use super::*;
     use crate::config;
 
@@ -153,7 +178,7 @@ mod tests {
         let config = config(text);
         let open =
             config.doors.iter().map(|door| Arc::new(DoorState::new(door, Access::new(door, &config).unwrap(), &config.limits))).collect();
-        Policies::new(&config, open)
+        Policies::new(&config, open, Upstream::new(Address::Unix("/run/engine.sock".into())))
     }
 
     fn names(policies: &Policies) -> Vec<String> {

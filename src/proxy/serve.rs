@@ -21,6 +21,7 @@ use super::pipeline::{self, Gate};
 use super::reconcile::{Reconciler, Report};
 use super::refuse::Refusal;
 use super::reload::Policies;
+use super::tls;
 use super::upstream::{Address, Upstream};
 
 /// How long the accept loop waits when descriptors have run out.
@@ -75,7 +76,7 @@ impl Server {
 
     /// The policies of the doors; `config` is what the doors were bound from.
     pub fn policies(&self, config: &Config) -> Policies {
-        Policies::new(config, self.doors.iter().map(|door| Arc::clone(&door.state)).collect())
+        Policies::new(config, self.doors.iter().map(|door| Arc::clone(&door.state)).collect(), self.gate.upstream.clone())
     }
 
     /// Serves until `shutdown` resolves, then lets open requests finish for the drain time and closes the rest.
@@ -148,6 +149,13 @@ async fn connection(gate: Arc<Gate>, door: Arc<DoorState>, accepted: Accepted, p
             }
         }
         Accepted::Tcp(mut stream, subject) => {
+            if let Some(tls) = door.tls() {
+                return match place {
+                    Ok(_places) => tls::serve(&gate, &door, subject, stream, Arc::clone(&tls.server)).await,
+                    // a handshake would cost what there is too little of
+                    Err(refusal) => overloaded(&gate, &door, &Caller::from(subject), &refusal, tokio::io::sink()).await,
+                };
+            }
             let (caller, (reader, writer)) = (Caller::from(subject), stream.split());
             match place {
                 Ok(_places) => pipeline::serve(&gate, &door, &caller, reader, writer).await,
@@ -186,7 +194,7 @@ fn protected(config: &Config, upstream: &Upstream) -> Vec<String> {
     });
     let socket = match upstream.address() {
         Address::Unix(path) => Some(path.clone()),
-        Address::Tcp(_) => None,
+        Address::Tcp(_) | Address::Tls(_) => None,
     };
     let watched = config.watched.iter().cloned();
     let files = doors.chain(socket).chain(config.path.clone()).chain(watched).chain(config.audit.files());

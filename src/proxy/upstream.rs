@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -18,11 +19,16 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
+use crate::config::EngineTls;
 use crate::docker::action::Body as ActionBody;
 use crate::docker::head::{Framing, Upgrade};
 use crate::policy::Permit;
+
+use super::handshake::engine_advice;
 
 /// Idle connections that are kept.
 const POOL: usize = 16;
@@ -40,12 +46,15 @@ pub enum Address {
     Unix(PathBuf),
     /// `host:port`.
     Tcp(String),
+    /// `host:port`, with TLS.
+    Tls(String),
 }
 
 /// The engine: connects, keeps a few connections, and sends.
 #[derive(Clone)]
 pub struct Upstream {
     address: Arc<Address>,
+    tls: Option<Arc<ArcSwap<EngineTls>>>,
     idle: Arc<Mutex<VecDeque<Sender>>>,
 }
 
@@ -79,13 +88,13 @@ impl Lease {
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
     /// Nobody listens.
-    #[error("cannot connect to the engine: {0}")]
+    #[error("cannot connect to the engine: {}", advised(.0))]
     Connect(io::Error),
     /// The judged value does not fit a request line.
     #[error("the request cannot be written")]
     Unwritable,
     /// The connection broke or spoke no HTTP.
-    #[error("the engine did not answer: {0}")]
+    #[error("the engine did not answer: {}", causes(.0))]
     Broken(#[from] hyper::Error),
 }
 
@@ -146,7 +155,21 @@ impl Body for Outgoing {
 impl Upstream {
     /// An engine; nothing is connected yet.
     pub fn new(address: Address) -> Self {
-        Self { address: Arc::new(address), idle: Arc::default() }
+        Self { address: Arc::new(address), tls: None, idle: Arc::default() }
+    }
+
+    /// An engine at `host:port` behind TLS; nothing is connected yet.
+    pub fn over_tls(authority: String, tls: EngineTls) -> Self {
+        let tls = Some(Arc::new(ArcSwap::from_pointee(tls)));
+        Self { address: Arc::new(Address::Tls(authority)), tls, idle: Arc::default() }
+    }
+
+    /// From now on new connections use this, and none that is kept is used again; false where it is what holds already.
+    pub(super) fn renew(&self, tls: &EngineTls) -> bool {
+        let Some(own) = self.tls.as_ref().filter(|own| own.load().digest != tls.digest) else { return false };
+        own.store(Arc::new(tls.clone()));
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        true
     }
 
     /// Where it listens.
@@ -222,10 +245,19 @@ impl Upstream {
                     stream.set_nodelay(true).map_err(UpstreamError::Connect)?;
                     self.hands(TokioIo::new(stream)).await
                 }
+                Address::Tls(authority) => self.hands(TokioIo::new(self.secured(authority).await?)).await,
             }
         };
         let late = || UpstreamError::Connect(io::ErrorKind::TimedOut.into());
         tokio::time::timeout(CONNECT, connecting).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn secured(&self, authority: &str) -> io::Result<TlsStream<TcpStream>> {
+        let tls = self.tls.as_ref().ok_or(io::ErrorKind::NotConnected)?.load_full();
+        let name = tls.name_of(authority).ok_or(io::ErrorKind::InvalidInput)?;
+        let stream = TcpStream::connect(authority).await?;
+        stream.set_nodelay(true)?;
+        TlsConnector::from(Arc::clone(&tls.client)).connect(name, stream).await
     }
 
     async fn hands<S: Read + Write + Unpin + Send + 'static>(&self, stream: S) -> Result<Sender, UpstreamError> {
@@ -237,6 +269,17 @@ impl Upstream {
         });
         Ok(sender)
     }
+}
+
+/// What to do about it stands behind what an engine's handshake came to.
+fn advised(error: &io::Error) -> String {
+    format!("{error}{}", engine_advice(error))
+}
+
+/// hyper names the step that failed; why it did stands behind it, such as the alert of an engine that wants a certificate.
+fn causes(error: &hyper::Error) -> String {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    source.map_or_else(|| error.to_string(), |source| format!("{error}: {}", advised(source)))
 }
 
 impl From<io::Error> for UpstreamError {

@@ -45,7 +45,7 @@ pub fn usable() -> &'static [Engine] {
     engines()
 }
 
-fn docker_cli() -> Option<&'static Path> {
+pub fn docker_cli() -> Option<&'static Path> {
     static CLI: OnceLock<Option<PathBuf>> = OnceLock::new();
     CLI.get_or_init(|| in_path("docker").or_else(|| programs("28").map(|folder| folder.join("docker")))).as_deref()
 }

@@ -72,6 +72,11 @@ pub struct Started {
 impl Started {
     /// Starts an engine of a version, with the image; `None` where that cannot be done here.
     pub fn new(version: &str) -> Option<Self> {
+        Self::with(version, &[])
+    }
+
+    /// The same with variables of `engine.sh`.
+    pub fn with(version: &str, variables: &[(&str, &str)]) -> Option<Self> {
         let root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
         let bin = run(script(&["bin", version])).ok();
         if !root || !Path::new(bin.trim()).join("dockerd").exists() && !Path::new("/usr/sbin/dockerd").exists() {
@@ -80,8 +85,10 @@ impl Started {
         // a short name: the engine's sockets lie deep below it
         let folder = tempfile::Builder::new().prefix("dg").tempdir_in("/tmp").unwrap().keep();
         let guard = guard(&folder);
-        let mut started = Self { socket: folder.join("docker.sock"), folder, guard };
-        started.up(version);
+        let started = Self { socket: folder.join("docker.sock"), folder, guard };
+        let mut up = script(&["up", started.folder.to_str().unwrap(), version]);
+        up.envs(variables.iter().copied());
+        run(up).ok();
         run(script(&["image", started.folder.to_str().unwrap()])).ok();
         Some(started)
     }

@@ -12,6 +12,8 @@
 #   DOCKGATE_TEST_CACHE   where 26 and 28 are unpacked; default /var/cache/dockgate-test
 #   BRIDGE=1              `up` gives the engine the default bridge and its firewall rules; `down` takes both away again.
 #                         One engine at a time, started last: an engine without a bridge deletes docker0
+#   TLS, TLS_PORT         `up` lets the engine listen on this port of 127.0.0.1 too, with --tlsverify and the ca.pem, cert.pem
+#                         and key.pem of this folder
 #   STORAGE               storage driver; default: the engine chooses
 #   UP_SECONDS            how long `up` waits for the engine; default 60
 set -euo pipefail
@@ -159,11 +161,15 @@ up() {
     network=()
     { cat /proc/sys/net/ipv4/ip_forward; iptables -S FORWARD | head -n 1; } >"$dir/bridge"
   fi
+  local tls=()
+  if [ -n "${TLS:-}" ]; then
+    tls=(--host "tcp://127.0.0.1:$TLS_PORT" --tlsverify --tlscacert "$TLS/ca.pem" --tlscert "$TLS/cert.pem" --tlskey "$TLS/key.pem")
+  fi
   # A containerd of the machine, where one runs, is shared by all engines: each has a namespace of its own in it.
   name=dockgate-$(echo "$dir" | cksum | cut -d' ' -f1)
   setsid nohup dockerd --host "unix://$dir/docker.sock" --config-file "$dir/daemon.json" --pidfile "$dir/dockerd.pid" \
     --data-root "$dir/data" --exec-root "$dir/exec" --containerd-namespace "$name" --containerd-plugins-namespace "$name-plugins" \
-    ${STORAGE:+--storage-driver="$STORAGE"} "${network[@]}" >"$dir/dockerd.log" 2>&1 </dev/null &
+    ${STORAGE:+--storage-driver="$STORAGE"} "${network[@]}" "${tls[@]}" >"$dir/dockerd.log" 2>&1 </dev/null &
   pid=$!
   if ! within "${UP_SECONDS:-60}" answers_or_dead "$dir" "$pid" || ! kill -0 "$pid" 2>/dev/null; then
     say "engine $version did not come up; the end of its log:"

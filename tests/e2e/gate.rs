@@ -48,6 +48,12 @@ impl Gate {
         Self::launch(folder, trail, &DOORS, text(engine, trail, ""))
     }
 
+    /// Starts it with the usual doors, in front of what the lines of this `[upstream]` name.
+    pub fn over(folder: &Path, upstream: &str) -> Self {
+        let settings = "fold-above = 0\nsync = \"none\"";
+        Self::launch(folder, &trail(folder), &DOORS, over(upstream, &trail(folder), settings))
+    }
+
     fn launch(folder: &Path, trail: &Path, policies: &[&str], mut text: String) -> Self {
         let doors: Vec<PathBuf> = policies.iter().map(|policy| door(folder, policy)).collect();
         text.push('\n');
@@ -146,8 +152,12 @@ impl Drop for Gate {
 
 /// The configuration but for its doors.
 fn text(engine: &Path, trail: &Path, settings: &str) -> String {
-    let (engine, trail) = (engine.display(), trail.display());
-    format!("version = 1\n[upstream]\nurl = \"unix://{engine}\"\n[audit]\nfile = \"{trail}\"\n{settings}\n{POLICIES}")
+    over(&format!("url = \"unix://{}\"", engine.display()), trail, settings)
+}
+
+fn over(upstream: &str, trail: &Path, settings: &str) -> String {
+    let trail = trail.display();
+    format!("version = 1\n[upstream]\n{upstream}\n[audit]\nfile = \"{trail}\"\n{settings}\n{POLICIES}")
 }
 
 fn door(folder: &Path, policy: &str) -> PathBuf {

@@ -12,6 +12,8 @@
 mod bed;
 mod engine;
 mod gate;
+#[path = "../it/support/pki.rs"]
+mod pki;
 mod process;
 mod raw;
 
@@ -36,4 +38,5 @@ mod restart;
 mod runs;
 mod streams;
 mod targets;
+mod tls;
 mod who;

@@ -31,5 +31,6 @@ mod report;
 mod secrets;
 mod streams;
 mod support;
+mod tls;
 mod trail;
 mod trails;

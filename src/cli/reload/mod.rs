@@ -147,6 +147,7 @@ impl Reloader {
             "policies": few(changes.policies.iter().map(String::as_str)),
             "doors": few(doors.clone()),
             "clients": few(changes.clients.iter().map(String::as_str)),
+            "tls": few(changes.tls.iter().map(String::as_str)),
             "needs-restart": few(changes.restart.iter().map(String::as_str)),
             "old-digest": old,
             "digest": self.digest,
@@ -156,6 +157,9 @@ impl Reloader {
         let said: Vec<String> = changes.policies.iter().map(|name| format!("`{name}` has changed")).chain(doors).chain(clients).collect();
         let said = if said.is_empty() { "no policy has changed".to_owned() } else { said.join("; ") };
         tracing::info!(cause = cause.as_str(), "`{file}` was loaded again: {said}");
+        for what in &changes.tls {
+            tracing::info!("TLS of `{what}` uses what its files hold now");
+        }
         for what in &changes.restart {
             tracing::warn!("needs a restart: {what}");
         }

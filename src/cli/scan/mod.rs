@@ -11,15 +11,15 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
 
-use crate::config::{self, Severity, UpstreamUrl};
+use crate::config::{self, Severity};
 use crate::docker::{Value, json};
 use crate::policy::{Act, Create, Facts, Finding, Glob, Level, Need, Policy, PortGrant, examine_container};
 use crate::proxy::Upstream;
-use crate::proxy::upstream::{Address, Exchange};
+use crate::proxy::upstream::Exchange;
 
 use super::find::{self, NotFound};
 use super::say::{self, Failure, Paint};
-use super::{Outcome, around, load};
+use super::{Outcome, around, engine, load};
 
 /// The largest answer that is read.
 const MAX_ANSWER: usize = 32 << 20;
@@ -153,11 +153,12 @@ fn level(level: Level) -> Create {
 }
 
 fn upstream(args: &Args) -> Result<Upstream, Failure> {
+    let surroundings = around::surroundings();
     let url = match &args.upstream {
         Some(url) => {
             url.parse().map_err(|error: config::UrlError| Failure::usage(format!("--upstream: {}", error.message)).hint(error.hint))?
         }
-        None => match find::upstream(&around::surroundings(), &[], around::is_socket) {
+        None => match find::upstream(&surroundings, &[], around::is_socket) {
             Ok(found) => found.upstream,
             Err(NotFound::BadDockerHost(why)) => return Err(Failure::usage(format!("DOCKER_HOST cannot be used: {why}"))),
             Err(NotFound::Nowhere(_)) => {
@@ -165,10 +166,7 @@ fn upstream(args: &Args) -> Result<Upstream, Failure> {
             }
         },
     };
-    Ok(Upstream::new(match url {
-        UpstreamUrl::Unix(path) => Address::Unix(path),
-        UpstreamUrl::Tcp(address) => Address::Tcp(address),
-    }))
+    engine::upstream(url, None, &surroundings)
 }
 
 /// Every container, running or not.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::demo::Engine;
+use crate::proxy::upstream::Address;
 
 async fn scanned(create: &Create) -> Scan {
     let folder = tempfile::tempdir().unwrap();

@@ -182,8 +182,7 @@ policy = "pong"
 x.toml:3:10: error[plain-text]: `tcp://0.0.0.0:2375` is open to the network, and without TLS
  3 | listen = "tcp://0.0.0.0:2375"
    |          ^^^^^^^^^^^^^^^^^^^^
-   = help: listen on loopback, or add `plain-text = "i-know"`
-   = note: TLS for doors does not exist yet
+   = help: listen on loopback, add a `[door.tls]` with a `client-ca`, or write `plain-text = "i-know"`
 x.toml:4:10: error[unknown-policy]: there is no policy and no preset `pong`
  4 | policy = "pong"
    |          ^^^^^^
@@ -231,16 +230,136 @@ x.toml:14:1: error[conflicting-keys]: `hosts` is for tcp doors only
 }
 
 #[test]
-fn an_engine_behind_tls() {
+fn an_engine_behind_tls_that_nothing_verifies() {
     golden(
         r##"[upstream]
 url = "https://engine:2376"
+key = "/nowhere/key.pem"
 "##,
         r##"
-x.toml:3:7: error[bad-url]: TLS to the engine is not supported yet
- 3 | url = "https://engine:2376"
-   |       ^^^^^^^^^^^^^^^^^^^^^
-   = help: use unix:// or tcp://
+x.toml:2:2: error[missing-key]: `[upstream]` has no `ca`
+ 2 | [upstream]
+   |  ^^^^^^^^
+   = help: add `ca = "/etc/dockgate/engine/ca.pem"`: who signed the engine's certificate
+x.toml:2:2: error[missing-key]: `[upstream]` has no `certificate`
+ 2 | [upstream]
+   |  ^^^^^^^^
+   = help: a certificate and its key go together
+"##,
+    );
+}
+
+#[test]
+fn keys_of_tls_for_an_engine_without_it() {
+    golden(
+        r##"[upstream]
+url = "tcp://engine:2375"
+ca = "/nowhere/ca.pem"
+"##,
+        r##"
+x.toml:4:1: error[conflicting-keys]: `ca` is for engines with https:// only
+ 4 | ca = "/nowhere/ca.pem"
+   | ^^
+   = help: leave it out, or write `url = "https://host:2376"`
+"##,
+    );
+}
+
+#[test]
+fn an_engine_with_a_name_that_no_certificate_holds() {
+    golden(
+        r##"[upstream]
+url = "https://engine:2376"
+ca = "/nowhere/ca.pem"
+server-name = "engine:2376"
+"##,
+        r##"
+x.toml:4:6: error[bad-tls-file]: there is no file `/nowhere/ca.pem`
+ 4 | ca = "/nowhere/ca.pem"
+   |      ^^^^^^^^^^^^^^^^^
+   = help: make it (docs/tls.md shows how), or name the place where it is
+x.toml:5:15: error[bad-value]: `engine:2376` is no name of a server
+ 5 | server-name = "engine:2376"
+   |               ^^^^^^^^^^^^^
+   = help: write a host's name or address, without scheme and port
+"##,
+    );
+}
+
+#[test]
+fn a_door_with_tls_that_asks_nobody_who_it_is() {
+    golden(
+        r##"[[door]]
+listen = "tcp://0.0.0.0:2376"
+policy = "ping"
+[door.tls]
+certificate = "/nowhere/cert.pem"
+key = "key.pem"
+"##,
+        r##"
+x.toml:5:7: error[any-client]: `tcp://0.0.0.0:2376` is open to the network, and asks no client who it is
+ 5 | [door.tls]
+   |       ^^^
+   = help: add `client-ca = "/etc/dockgate/tls/ca.pem"`, or `any-client = "i-know"`
+x.toml:7:7: error[bad-path]: `key.pem` is no plain path
+ 7 | key = "key.pem"
+   |       ^^^^^^^^^
+   = help: write an absolute path without `.`, `..`, doubled or final slashes
+"##,
+    );
+}
+
+#[test]
+fn keys_of_tls_that_do_not_go_together() {
+    golden(
+        r##"[[door]]
+listen = "tcp://127.0.0.1:2376"
+policy = "ping"
+plain-text = "iknow"
+[door.tls]
+certificate = "/nowhere/cert.pem"
+client-crl = "/nowhere/crl.pem"
+any-client = "yes"
+min-version = "1.1"
+client-cas = "/nowhere/ca.pem"
+[[door]]
+listen = "unix:///run/d/d.sock"
+policy = "ping"
+[door.tls]
+"##,
+        r##"
+x.toml:5:1: error[conflicting-keys]: `plain-text` and `[door.tls]` exclude each other
+ 5 | plain-text = "iknow"
+   | ^^^^^^^^^^
+   = help: leave one of them out
+x.toml:5:14: error[bad-value]: there is no value of `plain-text` `iknow`
+ 5 | plain-text = "iknow"
+   |              ^^^^^^^
+   = help: did you mean `i-know`?
+x.toml:6:7: error[missing-key]: `[door.tls]` has no `key`
+ 6 | [door.tls]
+   |       ^^^
+   = help: add `key = "/etc/dockgate/tls/key.pem"`
+x.toml:8:1: error[conflicting-keys]: `client-crl` takes back certificates that nobody is asked for
+ 8 | client-crl = "/nowhere/crl.pem"
+   | ^^^^^^^^^^
+   = help: add `client-ca`, or leave it out
+x.toml:9:14: error[bad-value]: there is no value of `any-client` `yes`
+ 9 | any-client = "yes"
+   |              ^^^^^
+   = help: write `"i-know"`, or leave it out
+x.toml:10:15: error[bad-value]: there is no version of TLS `1.1` here
+ 10 | min-version = "1.1"
+    |               ^^^^^
+    = help: write `"1.3"`, or `"1.2"` for old clients
+x.toml:11:1: error[unknown-key]: unknown key `client-cas` in `[door.tls]`
+ 11 | client-cas = "/nowhere/ca.pem"
+    | ^^^^^^^^^^
+    = help: did you mean `client-ca`?
+x.toml:15:7: error[conflicting-keys]: `tls` is for tcp doors only
+ 15 | [door.tls]
+    |       ^^^
+    = help: leave it out
 "##,
     );
 }

@@ -3,6 +3,7 @@
 
 mod golden;
 mod schema;
+mod tls;
 mod values;
 
 use super::{Loaded, load};

@@ -12,12 +12,13 @@ fn published() -> Value {
 }
 
 /// Each table: the text that opens it and, after it, an unknown key; and where the schema describes it.
-const TABLES: [(&str, &str); 16] = [
+const TABLES: [(&str, &str); 17] = [
     ("zzqq = 1\n", ""),
     ("[upstream]\nzzqq = 1\n", "/properties/upstream"),
     ("[[door]]\nzzqq = 1\n", "/properties/door/items"),
     ("[[door]]\nlisten = \"unix:///run/a/a.sock\"\n[[door.client]]\nzzqq = 1\n", "/properties/door/items/properties/client/items"),
     ("[[door]]\nlisten = \"unix:///run/a/a.sock\"\n[door.limits]\nzzqq = 1\n", "/properties/door/items/properties/limits"),
+    ("[[door]]\nlisten = \"tcp://127.0.0.1:2376\"\npolicy = \"ping\"\n[door.tls]\nzzqq = 1\n", "/properties/door/items/properties/tls"),
     ("[policy.p]\nzzqq = 1\n", "/properties/policy/additionalProperties"),
     ("[policy.p.create]\nzzqq = 1\n", "/properties/policy/additionalProperties/properties/create"),
     ("[policy.p.create.inject]\nzzqq = 1\n", "/properties/policy/additionalProperties/properties/create/properties/inject"),

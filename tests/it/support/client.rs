@@ -47,6 +47,15 @@ impl Stream for TcpStream {
     }
 }
 
+/// A connection with TLS.
+pub type Secured = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;
+
+impl Stream for Secured {
+    fn end(&self) {
+        let _already_closed = self.sock.shutdown(Shutdown::Write);
+    }
+}
+
 /// One connection.
 pub struct Client {
     stream: Box<dyn Stream>,
@@ -74,6 +83,13 @@ impl Client {
     pub fn of_tcp(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self { stream: Box::new(stream), buffer: Vec::new() }
+    }
+
+    /// Over TLS; what the peer makes of our side shows with the first reply.
+    pub fn tls(stream: Secured) -> Self {
+        stream.sock.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.sock.set_write_timeout(Some(PATIENCE)).unwrap();
         Self { stream: Box::new(stream), buffer: Vec::new() }
     }
 

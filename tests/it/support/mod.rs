@@ -4,6 +4,7 @@
 pub mod client;
 pub mod engine;
 pub mod gate;
+pub mod pki;
 pub mod schema;
 pub mod trail;
 

@@ -1,0 +1,161 @@
+//! TLS on doors: handshakes with a deadline, who the client proved to be, and the record of those that fail.
+//! Knows nothing of requests.
+
+use std::future::pending;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use rustls::ServerConfig;
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use x509_cert::Certificate as X509;
+use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
+
+use crate::audit::{Ended, Record};
+use crate::policy::Subject;
+use crate::policy::subject::Certificate;
+
+use super::caller::Caller;
+use super::door::DoorState;
+use super::handshake::{HandshakeFault, detail};
+use super::input::Input;
+use super::output::{Output, ReplyFraming, ReplyHead};
+use super::pipeline::{self, Gate};
+use super::tunnel::Half;
+
+/// What a client whose handshake failed may still send, so that it can read why; and how long that may take.
+const DISCARD: usize = 64 * 1024;
+const DISCARD_TIME: Duration = Duration::from_secs(2);
+
+impl Half for ReadHalf<TlsStream<TcpStream>> {
+    /// After its close_notify a client may end TCP's side too and still read; before it, an end is an error of the reader.
+    async fn gone(&self) {
+        pending().await
+    }
+}
+
+/// What came of a connection's first bytes.
+enum Opened {
+    /// A client, and who it proved to be.
+    Client(Box<TlsStream<TcpStream>>, Option<Certificate>),
+    /// It failed; the connection, where something can still be said on it.
+    Failed(HandshakeFault, String, Option<TcpStream>),
+    /// Nothing was sent: a look at whether the port is open.
+    Nothing,
+}
+
+/// Serves one connection of a door with TLS until it ends.
+pub(super) async fn serve(gate: &Gate, door: &DoorState, subject: Subject, stream: TcpStream, config: Arc<ServerConfig>) {
+    let opened = tokio::select! {
+        opened = tokio::time::timeout(door.bounds.deadlines.head, open(stream, config)) => opened,
+        () = gate.stopped() => return,
+    };
+    match opened.unwrap_or_else(|_| Opened::Failed(HandshakeFault::Timeout, String::new(), None)) {
+        Opened::Nothing => {}
+        Opened::Client(stream, tls) => {
+            let (reader, writer) = tokio::io::split(*stream);
+            pipeline::serve(gate, door, &Caller::from(Subject { tls, ..subject }), reader, writer).await;
+        }
+        Opened::Failed(fault, why, stream) => refuse(gate, door, &subject, (fault, &why), stream).await,
+    }
+}
+
+async fn open(stream: TcpStream, config: Arc<ServerConfig>) -> Opened {
+    let mut first = [0];
+    match stream.peek(&mut first).await {
+        Ok(0) | Err(_) => return Opened::Nothing,
+        // a TLS record begins with a small number, a request with a method's letters
+        Ok(_) if first.iter().all(u8::is_ascii_uppercase) => return Opened::Failed(HandshakeFault::PlainHttp, String::new(), Some(stream)),
+        Ok(_) => {}
+    }
+    match TlsAcceptor::from(config).accept(stream).into_fallible().await {
+        Ok(stream) => identified(stream),
+        Err((error, stream)) => Opened::Failed(HandshakeFault::of(&error), detail(&error), Some(stream)),
+    }
+}
+
+/// A certificate that rustls believes and that cannot be told names nobody, so its holder is nobody we serve.
+fn identified(stream: TlsStream<TcpStream>) -> Opened {
+    let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(|certificate| facts(certificate));
+    match shown {
+        None => Opened::Client(Box::new(stream), None),
+        Some(Some(facts)) => Opened::Client(Box::new(stream), Some(facts)),
+        Some(None) => Opened::Failed(HandshakeFault::BadCertificate, "its names cannot be read".to_owned(), None),
+    }
+}
+
+/// What a certificate says of its holder. Whether it is to be believed was decided before.
+fn facts(der: &[u8]) -> Option<Certificate> {
+    let certificate = X509::from_der(der).ok()?.tbs_certificate;
+    let names = certificate.get::<SubjectAltName>().ok()?.map(|(_, names)| names.0).unwrap_or_default();
+    let spki = certificate.subject_public_key_info.to_der().ok()?;
+    Some(Certificate {
+        subject: certificate.subject.to_string(),
+        names: names.iter().filter_map(name).collect(),
+        spki: Sha256::digest(spki).into(),
+    })
+}
+
+/// The kinds of names that people write: hosts, mail addresses, URIs and addresses.
+fn name(name: &GeneralName) -> Option<String> {
+    match name {
+        GeneralName::DnsName(text) | GeneralName::Rfc822Name(text) | GeneralName::UniformResourceIdentifier(text) => Some(text.to_string()),
+        GeneralName::IpAddress(bytes) => address(bytes.as_bytes()).map(|address| address.to_string()),
+        GeneralName::OtherName(_) | GeneralName::DirectoryName(_) | GeneralName::EdiPartyName(_) | GeneralName::RegisteredId(_) => None,
+    }
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let four = <[u8; 4]>::try_from(bytes).map(|bytes| Ipv4Addr::from(bytes).into());
+    four.or_else(|_| <[u8; 16]>::try_from(bytes).map(|bytes| Ipv6Addr::from(bytes).into())).ok()
+}
+
+/// Records a handshake that failed, and tells the client where it can read it.
+async fn refuse(gate: &Gate, door: &DoorState, subject: &Subject, (fault, why): (HandshakeFault, &str), stream: Option<TcpStream>) {
+    let access = door.access();
+    let mut record = Record::begin(&gate.trail, subject, access.policy(), None);
+    record.refused(fault.code());
+    let (sentence, advice) = fault.said();
+    let address = subject.address.map(|address| address.to_string()).unwrap_or_default();
+    let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+    tracing::info!(id = record.id(), door = door.name, address, "[{}] {sentence}{why}; {advice}", fault.code());
+    if let Some(mut stream) = stream {
+        let (reader, writer) = stream.split();
+        match fault == HandshakeFault::PlainHttp {
+            true => plain(&mut record, reader, writer).await,
+            false => let_go(reader, writer).await,
+        }
+    }
+    record.close(Ended::Refused).await;
+}
+
+/// The sentence of Go's servers, which clients and people know.
+async fn plain<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(record: &mut Record<'_>, reader: R, writer: W) {
+    let reference = record.id().to_owned();
+    let body = format!("Client sent an HTTP request to an HTTPS server: dockgate speaks TLS here (ref {reference})\n");
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))]);
+    let framing = ReplyFraming::Length(body.len() as u64);
+    let head = ReplyHead { status: StatusCode::BAD_REQUEST, headers: &headers, reference: &reference, framing, keep_alive: false };
+    record.status(head.status.as_u16());
+    record.count_out(body.len() as u64);
+    let mut output = Output::new(writer);
+    if output.whole(&head, body.as_bytes()).await.is_ok() {
+        output.shutdown().await;
+        Input::new(reader).discard(DISCARD, DISCARD_TIME).await;
+    }
+}
+
+/// Closes gently: bytes that nobody has read would turn the end into a reset, and the client would not see our alert.
+async fn let_go<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(reader: R, mut writer: W) {
+    if writer.shutdown().await.is_ok() {
+        Input::new(reader).discard(DISCARD, DISCARD_TIME).await;
+    }
+}
