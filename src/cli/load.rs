@@ -59,6 +59,15 @@ pub fn usable(path: &str, least: Severity) -> Result<Config, Failure> {
     read(path, &text, least).map_err(|unusable| unusable.failure)
 }
 
+/// A configuration to judge by: its errors are printed, and its certificates and keys need not be here.
+///
+/// # Errors
+/// What cannot be read, and errors in the file.
+pub fn to_judge(path: &str) -> Result<Config, Failure> {
+    let text = text(path)?;
+    checked(path, &text, Severity::Error, config::load_to_judge(named(path), &text)).map_err(|unusable| unusable.failure)
+}
+
 /// Why a configuration cannot be used.
 #[derive(Debug)]
 pub struct Unusable {
@@ -82,7 +91,10 @@ impl From<Failure> for Unusable {
 /// # Errors
 /// Errors in the text.
 pub fn read(path: &str, text: &str, least: Severity) -> Result<Config, Unusable> {
-    let loaded = config::load(named(path), text);
+    checked(path, text, least, config::load(named(path), text))
+}
+
+fn checked(path: &str, text: &str, least: Severity, loaded: Loaded) -> Result<Config, Unusable> {
     for diagnostic in loaded.diagnostics.iter().filter(|diagnostic| diagnostic.level <= least) {
         say::err(diagnostic.render(text, Paint::stderr().is_on()));
     }

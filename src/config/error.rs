@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::digest;
 use super::tree::Span;
+use super::{Purpose, digest};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,6 +99,7 @@ pub(super) struct Report<'t> {
     pub(super) digest: Arc<str>,
     /// Other files that the configuration names and that were read.
     pub(super) files: Vec<PathBuf>,
+    pub(super) purpose: Purpose,
     found: Vec<Diagnostic>,
     /// The newest, to which a hint may still be added.
     open: Option<Diagnostic>,
@@ -106,7 +107,8 @@ pub(super) struct Report<'t> {
 
 impl<'t> Report<'t> {
     pub(super) fn new(source: &str, text: &'t str) -> Self {
-        Self { source: Arc::from(source), text, digest: Arc::from(digest(text)), files: Vec::new(), found: Vec::new(), open: None }
+        let (source, digest, purpose) = (Arc::from(source), Arc::from(digest(text)), Purpose::Serve);
+        Self { source, text, digest, files: Vec::new(), purpose, found: Vec::new(), open: None }
     }
 
     /// Adds an error; hint and notes may be set on what is returned.

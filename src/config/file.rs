@@ -20,7 +20,7 @@ use super::suggest::did_you_mean;
 use super::tls::{self, EngineTls};
 use super::tree::{Item, Table};
 use super::url::{Listen, UpstreamUrl, UrlError};
-use super::{Config, Loaded};
+use super::{Config, Loaded, Purpose};
 
 const KEYS: &[&str] = &["version", "protected", "upstream", "door", "policy", "audit", "limits"];
 
@@ -29,7 +29,17 @@ const MOST_SYNTAX_ERRORS: usize = 5;
 
 /// Reads a file's text. All mistakes are found at once; `source_name` is how messages call the file.
 pub fn load(source_name: &str, text: &str) -> Loaded {
+    load_for(Purpose::Serve, source_name, text)
+}
+
+/// As [`load`], for commands that judge and open no door.
+pub fn load_to_judge(source_name: &str, text: &str) -> Loaded {
+    load_for(Purpose::Judge, source_name, text)
+}
+
+fn load_for(purpose: Purpose, source_name: &str, text: &str) -> Loaded {
     let mut report = Report::new(source_name, text);
+    report.purpose = purpose;
     let (parsed, errors) = DeTable::parse_recoverable(text);
     for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
         let span = error.span().unwrap_or(0..0);
@@ -62,6 +72,7 @@ fn whole(file: &Table<'_>, report: &mut Report<'_>) -> Config {
         path: None,
         watched: report.files.clone(),
         digest: report.digest.as_ref().to_owned(),
+        purpose: report.purpose,
     }
 }
 
@@ -157,7 +168,7 @@ fn upstream(item: &Item<'_>, report: &mut Report<'_>) -> Option<(UpstreamUrl, Op
         }
     };
     let tls = match &upstream {
-        UpstreamUrl::Https(authority) => Some(tls::upstream(&table, authority, report)?),
+        UpstreamUrl::Https(authority) => tls::upstream(&table, authority, report),
         UpstreamUrl::Unix(_) | UpstreamUrl::Tcp(_) => {
             for item in tls::ENGINE.iter().filter_map(|key| table.get(key)) {
                 report.error("conflicting-keys", &item.key, format!("`{}` is for engines with https:// only", item.name)).hint =

@@ -48,7 +48,7 @@ pub use cidr::Cidr;
 pub use client::Client;
 pub use door::{DEFAULT_MODE, Door};
 pub use error::{Diagnostic, Severity};
-pub use file::load;
+pub use file::{load, load_to_judge};
 pub use header::{Header, Part};
 pub use limits::{DoorLimits, Limits};
 pub use mark::{Choice, Container, Home, Mark, choose};
@@ -60,6 +60,17 @@ pub use url::{Listen, UpstreamUrl, UrlError};
 
 /// The preset that holds where no policy is named.
 pub const DEFAULT_POLICY: &str = "read-only";
+
+/// What a configuration was read for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// To open its doors: every file that it names was read.
+    #[default]
+    Serve,
+    /// To judge by its policies alone: certificates and keys were not looked at, since who tests a policy need not have them.
+    /// Its doors would be without TLS, so no server takes it.
+    Judge,
+}
 
 /// Everything that a configuration file says, as valid values.
 #[derive(Debug, Default)]
@@ -84,6 +95,8 @@ pub struct Config {
     pub watched: Vec<PathBuf>,
     /// The digest of the text, as [`digest`] makes it; empty where there was none.
     pub digest: String,
+    /// What it was read for.
+    pub purpose: Purpose,
 }
 
 /// A configuration and everything that is to be said about it.

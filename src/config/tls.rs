@@ -11,6 +11,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, Error, InconsistentKeys, ServerConfig, SupportedProtocolVersion};
 
+use super::Purpose;
 use super::error::{Report, Severity};
 use super::file::path;
 use super::pem::{Note, Pems};
@@ -103,6 +104,9 @@ pub(super) fn door(item: &Item<'_>, report: &mut Report<'_>) -> Option<DoorTls> 
     let (ca, crl) = (named(table.get("client-ca"), report), named(table.get("client-crl"), report));
     let clients = clients(&table, report);
     let versions = table.get("min-version").map_or(Some(ONLY_13), |version| versions(&version, report));
+    if report.purpose == Purpose::Judge {
+        return None;
+    }
     let files: Vec<PathBuf> = [&certificate, &key, &ca, &crl].into_iter().flatten().cloned().collect();
     let mut pems = Pems::default();
     let verifier = match (&ca, clients) {
@@ -224,6 +228,9 @@ pub(super) fn upstream(table: &Table<'_>, authority: &str, report: &mut Report<'
     }
     let own = named(table.get("certificate"), report).zip(named(table.get("key"), report));
     let name = server_name(table, authority, report);
+    if report.purpose == Purpose::Judge {
+        return None;
+    }
     let mut pems = Pems::default();
     let own = own.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
     let made = ca.and_then(|ca| engine(&mut pems, &ca, own));

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::audit::{Ended, Record, Trail};
-use crate::config::{Config, Listen};
+use crate::config::{Config, Listen, Purpose};
 
 use super::access::Access;
 use super::caller::Caller;
@@ -43,6 +43,9 @@ impl Server {
     /// # Errors
     /// The first door that cannot be bound, with its URL in the message.
     pub fn bind(config: &Config, upstream: Upstream, trail: Trail) -> io::Result<Self> {
+        if config.purpose == Purpose::Judge {
+            return Err(io::Error::other("this configuration was read without its certificates"));
+        }
         let (stop, stopping) = watch::channel(false);
         let limits = config.limits;
         let mut doors = Vec::new();

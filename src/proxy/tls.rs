@@ -159,3 +159,31 @@ async fn let_go<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(reader: R, mut writ
         Input::new(reader).discard(DISCARD, DISCARD_TIME).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+
+    use super::*;
+    use crate::pki::{Authority, Wanted};
+
+    #[test]
+    fn a_certificate_names_its_holder_in_every_way_that_people_write() {
+        let names = ["ci.example", "*.runner.example", "spiffe://example/ci", "10.0.0.7", "2001:db8::7", "ci@example.org"];
+        let issued = Authority::new("ca").issue(Wanted { names: &names, ..Wanted::CLIENT });
+        let facts = facts(&CertificateDer::from_pem_slice(issued.certificate.as_bytes()).unwrap()).unwrap();
+        assert_eq!(facts.subject, "CN=ci-7");
+        let mut found: Vec<&str> = facts.names.iter().map(String::as_str).collect();
+        let mut wanted = names.to_vec();
+        found.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(found, wanted);
+        assert_eq!(facts.spki, <[u8; 32]>::from(Sha256::digest(issued.public_key())));
+    }
+
+    #[test]
+    fn what_is_no_certificate_names_nobody() {
+        assert!(facts(b"\x30\x03\x02\x01\x01").is_none() && facts(b"").is_none());
+    }
+}

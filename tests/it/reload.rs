@@ -282,7 +282,7 @@ fn a_signal_swaps_the_policy_or_keeps_it_and_the_trail_says_which() {
     std::fs::write(&file, with_trail(at, &second)).unwrap();
     gate.signal("HUP");
     let reloaded = gate.line("a reload", |line| is(line, "policy-reloaded", "signal"));
-    let detail = json!({ "file": name, "cause": "signal", "policies": ["p"], "doors": [], "clients": [], "needs-restart": ["`limits` has changed"],
+    let detail = json!({ "file": name, "cause": "signal", "policies": ["p"], "doors": [], "clients": [], "tls": [], "needs-restart": ["`limits` has changed"],
         "old-digest": digest(&first), "digest": digest(&second) });
     assert_eq!(reloaded["detail"], detail);
     assert_eq!(status(&mut client, LIST), 403, "the next request of the kept connection");

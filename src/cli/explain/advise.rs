@@ -41,7 +41,7 @@ pub fn advice(policy: &Policy, file: Option<&str>, own: bool, request: &Request,
     let (mut grown, mut left) = tried(policy, explained, &mut proposal);
     let mut steps = 0..MOST_STEPS;
     while grown && steps.next().is_some() {
-        let Some(config) = config::load("proposal", &proposal.text(policy, file)).config else { break };
+        let Some(config) = config::load_to_judge("proposal", &proposal.text(policy, file)).config else { break };
         let Some(wider) = config.policy(TRIED) else { break };
         let next = explanation(&wider, request, config.limits.max_json_body);
         if next.word != Word::Deny {

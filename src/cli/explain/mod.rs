@@ -10,7 +10,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::config::{self, Config, DEFAULT_POLICY, Door, Severity};
+use crate::config::{self, Config, DEFAULT_POLICY, Door};
 use crate::policy::Policy;
 
 use super::say::{self, Failure, Paint};
@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Outcome {
     };
     let body = args.body.as_deref().map(load::bytes).transpose()?;
     let text = args.config.as_deref().map(load::text).transpose()?;
-    let config = args.config.as_deref().map_or_else(|| Ok(config::defaults()), |file| load::usable(file, Severity::Error))?;
+    let config = args.config.as_deref().map_or_else(|| Ok(config::defaults()), load::to_judge)?;
     let policy = policy(args.policy.as_deref(), &config)?;
     let request = Request { method: args.method.to_ascii_uppercase(), path: path.clone(), body };
     if !request.method.bytes().chain(path.bytes()).all(|b| b.is_ascii_graphic()) {

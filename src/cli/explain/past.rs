@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::config::Severity;
 use crate::docker::{Fault, FaultKind};
 use crate::policy::{Act, Denial, Reason};
+use crate::proxy::handshake::HandshakeFault;
 
 use super::super::audit::{Call, Step, find, plain, short, shown_duration, visible};
 use super::super::say::{self, Failure, Paint};
@@ -48,7 +48,7 @@ fn trail(audit: Option<&str>, configuration: Option<&str>) -> Result<String, Fai
         return Ok(file.to_owned());
     }
     if let Some(file) = configuration {
-        let config = load::usable(file, Severity::Error)?;
+        let config = load::to_judge(file)?;
         let nowhere = || Failure::usage(format!("`{file}` names no file for the trail")).hint("name it with --audit FILE");
         return config.audit.file.map(|path| path.display().to_string()).ok_or_else(nowhere);
     }
@@ -124,6 +124,17 @@ fn reason(call: &Call, code: &str, at: &str) -> Option<Failed> {
     }
     if let Some(kind) = FaultKind::ALL.iter().copied().find(|kind| kind.code() == code) {
         return Some(failed_fault(&Fault::new(kind, at)));
+    }
+    if let Some(fault) = HandshakeFault::ALL.iter().find(|fault| fault.code() == code) {
+        let (sentence, advice) = fault.said();
+        return Some(Failed {
+            code: fault.code(),
+            act: "refuse",
+            cis: None,
+            at: at.to_owned(),
+            sentence: sentence.to_owned(),
+            advice: advice.to_owned(),
+        });
     }
     let (_, code, sentence, advice) = OTHERS.into_iter().map(|other| (other.0 == code, other.0, other.1, other.2)).find(|other| other.0)?;
     Some(Failed { code, act: "refuse", cis: None, at: at.to_owned(), sentence: sentence.to_owned(), advice: advice.to_owned() })
@@ -331,6 +342,11 @@ mod tests {
         };
         assert!(refused("duplicate-key").contains("✗ refuse duplicate-key x: "), "{}", refused("duplicate-key"));
         assert!(refused("no-upstream").contains("✗ refuse no-upstream x: the engine could not be reached\n"));
+        assert!(
+            refused("tls-expired").contains("✗ refuse tls-expired x: the client's certificate has expired\n"),
+            "{}",
+            refused("tls-expired")
+        );
         assert!(refused("of-another-version").starts_with("REFUSED (no request)\n"));
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
 
-use crate::config::{self, Severity};
+use crate::config;
 use crate::docker::{Value, json};
 use crate::policy::{Act, Create, Facts, Finding, Glob, Level, Need, Policy, PortGrant, examine_container};
 use crate::proxy::Upstream;
@@ -109,7 +109,7 @@ impl Judged {
         if args.policy.is_none() && args.config.is_none() {
             return Ok(Self::Level(Box::new(level(args.level.map_or(Level::Baseline, Wanted::level)))));
         }
-        let config = args.config.as_deref().map_or_else(|| Ok(config::defaults()), |file| load::usable(file, Severity::Error))?;
+        let config = args.config.as_deref().map_or_else(|| Ok(config::defaults()), load::to_judge)?;
         let policy = super::explain::policy(args.policy.as_deref(), &config)?;
         match args.level.map(Wanted::level).filter(|level| *level != policy.create.level) {
             None => Ok(Self::Policy(policy)),
@@ -140,7 +140,7 @@ fn at_level(args: &Args, name: &str, level: Level) -> Result<Judged, Failure> {
     let text = args.config.as_deref().map_or_else(|| Ok("version = 1".to_owned()), load::text)?;
     let name = toml::Value::String(name.to_owned());
     let own = format!("\n[policy.{OWN}]\nextends = [{name}]\n[policy.{OWN}.create]\nlevel = \"{}\"\n", level.as_str());
-    let policy = config::load("scan", &format!("{text}{own}")).config.and_then(|config| config.policy(OWN));
+    let policy = config::load_to_judge("scan", &format!("{text}{own}")).config.and_then(|config| config.policy(OWN));
     policy.map(Judged::Policy).ok_or_else(|| Failure::usage(format!("policy {name} cannot have level {}", level.as_str())))
 }
 

@@ -132,7 +132,7 @@ fn one(path: &Path, args: &Args, outcomes: &mut Vec<Outcome>, coverage: &mut Cov
 }
 
 fn configuration(source: String, text: String) -> Result<(String, String, Config), Failure> {
-    let loaded = config::load(&source, &text);
+    let loaded = config::load_to_judge(&source, &text);
     let errors: Vec<Diagnostic> = loaded.diagnostics.into_iter().filter(Diagnostic::is_error).collect();
     match loaded.config {
         Some(config) => Ok((source, text, config)),

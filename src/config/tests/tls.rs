@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::config::{Config, EngineTls, Loaded, TlsClients, load};
+use crate::config::{Config, EngineTls, Loaded, Purpose, TlsClients, load, load_to_judge};
 use crate::pki::{Authority, Issued, Wanted, write};
 
 /// A folder with `ca.pem`, `cert.pem`, `key.pem` and `crl.pem`.
@@ -123,6 +123,16 @@ fn says_which_file_is_wrong_and_what_to_do() {
             "9 bad-tls-file: `crl.pem` holds no revocation list; give revocation lists in PEM: `-----BEGIN …-----`"
         ]
     );
+}
+
+#[test]
+fn a_configuration_to_judge_by_needs_no_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = text(folder.path(), LOOPBACK, CLIENTS);
+    let config = load_to_judge("x.toml", &written).config.unwrap();
+    assert_eq!((config.purpose, config.doors.len(), config.doors[0].tls.is_none()), (Purpose::Judge, 1, true));
+    let wrong = load_to_judge("x.toml", &written.replace("client-ca", "client-cas")).diagnostics;
+    assert!(wrong.iter().any(|one| one.code == "unknown-key"), "the keys are looked at all the same");
 }
 
 #[test]

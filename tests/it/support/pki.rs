@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
 
 /// The first of January of a year.
@@ -22,6 +22,14 @@ pub struct Issued {
     pub certificate: String,
     pub key: String,
     serial: u64,
+    public: Vec<u8>,
+}
+
+impl Issued {
+    /// Its SubjectPublicKeyInfo.
+    pub fn public_key(&self) -> &[u8] {
+        &self.public
+    }
 }
 
 /// What a certificate is to say.
@@ -55,11 +63,13 @@ impl Authority {
     }
 
     pub fn issue(&self, wanted: Wanted<'_>) -> Issued {
-        let plain = |name: &&&str| !name.contains("://");
+        let plain = |name: &&&str| !name.contains("://") && !name.contains('@');
         let mut params =
             CertificateParams::new(wanted.names.iter().filter(plain).map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
         let uris = wanted.names.iter().filter(|name| name.contains("://"));
         params.subject_alt_names.extend(uris.map(|uri| SanType::URI(Ia5String::try_from(*uri).unwrap())));
+        let mails = wanted.names.iter().filter(|name| name.contains('@'));
+        params.subject_alt_names.extend(mails.map(|mail| SanType::Rfc822Name(Ia5String::try_from(*mail).unwrap())));
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, wanted.subject);
         params.serial_number = Some(SerialNumber::from(wanted.serial));
@@ -67,7 +77,7 @@ impl Authority {
         (params.not_before, params.not_after) = (date_time_ymd(wanted.valid.0, 1, 1), date_time_ymd(wanted.valid.1, 1, 1));
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
-        Issued { certificate: certificate.pem(), key: key.serialize_pem(), serial: wanted.serial }
+        Issued { certificate: certificate.pem(), key: key.serialize_pem(), serial: wanted.serial, public: key.subject_public_key_info() }
     }
 
     /// A list of what was taken back, which holds until a year.

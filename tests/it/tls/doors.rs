@@ -28,11 +28,16 @@ struct Bed {
 impl Bed {
     /// `more` goes into `[door.tls]`, beside certificate and key.
     fn start(more: &str) -> Self {
+        Self::with("head-timeout = \"700ms\"\n", more)
+    }
+
+    /// The same with limits.
+    fn with(limits: &str, more: &str) -> Self {
         let (folder, ca) = (folder(), Authority::new("ours"));
         put(folder.path(), &ca.issue(Wanted::SERVER));
         write(folder.path(), "ca.pem", &ca.pem());
         write(folder.path(), "crl.pem", &ca.list(&[], 2999));
-        let gate = Gate::start(folder.path(), &config(folder.path(), more), &[door_file(folder.path())]);
+        let gate = Gate::start(folder.path(), &config(folder.path(), limits, more), &[door_file(folder.path())]);
         let address = address(&gate);
         Self { folder, ca, gate, address }
     }
@@ -66,9 +71,9 @@ impl Bed {
 
 const CLIENTS: &str = "client-ca = \"FOLDER/ca.pem\"\nclient-crl = \"FOLDER/crl.pem\"\n";
 
-fn config(folder: &Path, more: &str) -> String {
+fn config(folder: &Path, limits: &str, more: &str) -> String {
     let text = format!(
-        "version = 1\n[upstream]\nurl = \"unix://FOLDER/engine.sock\"\n[limits]\nhead-timeout = \"700ms\"\n{POLICY}\
+        "version = 1\n[upstream]\nurl = \"unix://FOLDER/engine.sock\"\n[limits]\n{limits}{POLICY}\
          [[door]]\nlisten = \"unix://FOLDER/doors/door.sock\"\npolicy = \"all\"\n\
          [[door]]\nlisten = \"tcp://127.0.0.1:0\"\npolicy = \"all\"\n\
          [door.tls]\ncertificate = \"FOLDER/cert.pem\"\nkey = \"FOLDER/key.pem\"\n{more}"
@@ -254,12 +259,34 @@ fn other_names_of_files_hold_at_once_and_ask_for_a_restart_to_be_protected() {
     let _engine = engine(&bed);
     let next = Authority::new("next");
     write(bed.path(), "next.pem", &next.pem());
-    write(bed.path(), "dockgate.toml", &with_trail(bed.path(), &config(bed.path(), "client-ca = \"FOLDER/next.pem\"\n")));
+    write(
+        bed.path(),
+        "dockgate.toml",
+        &with_trail(bed.path(), &config(bed.path(), "head-timeout = \"700ms\"\n", "client-ca = \"FOLDER/next.pem\"\n")),
+    );
     bed.gate.signal("HUP");
     let reloaded = bed.event("policy-reloaded");
     assert_eq!(reloaded["detail"]["needs-restart"][0], "door `tcp://127.0.0.1:0` has another tls", "{reloaded}");
     let own = next.issue(Wanted::CLIENT);
     assert_eq!(asked(&trusting(&bed.ca, Some(&own), &[&TLS13]), bed.address).unwrap().status, 200);
+}
+
+#[test]
+fn a_connection_too_many_is_closed_without_a_handshake_and_recorded() {
+    let bed = Bed::with("connections = 1\n", CLIENTS);
+    let _engine = engine(&bed);
+    let own = bed.client(&bed.ca.issue(Wanted::CLIENT));
+    // the connection that asked whether the gate is up may still have the only place
+    let mut only = bed.gate.until("a place", || {
+        let mut client = client(&own, bed.address);
+        client.send(LIST);
+        client.reply(false).map(|reply| (reply.status, client))
+    });
+    assert_eq!(only.0, 200);
+    assert!(asked(&own, bed.address).is_err());
+    only.1.send(LIST);
+    assert_eq!(only.1.reply(false).unwrap().status, 200);
+    bed.record("overload");
 }
 
 /// An engine that opens one tunnel, reads it to its end, and then says what it has read.

@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::process::Command;
 
+use dockgate::proxy::Upstream;
+use dockgate::proxy::serve::Server;
+use dockgate::proxy::upstream::Address;
 use rustls::version::TLS13;
 
 use super::{address, asked, door_file, trusting_file};
 use crate::support::engine::Recorder;
-use crate::support::folder;
 use crate::support::gate::Gate;
-use crate::support::report;
+use crate::support::{folder, report, trail};
 
 const EXAMPLE: &str = include_str!("../../../config/examples/tls/dockgate.toml");
 const PAGE: &str = include_str!("../../../docs/tls.md");
@@ -42,6 +44,33 @@ fn check_names_every_file_of_the_example_that_is_missing() {
         assert!(text.contains(&format!("error[bad-tls-file]: there is no file `/etc/dockgate/tls/{file}`")), "{text}");
     }
     assert!(text.contains("4 errors, no warnings"), "{text}");
+}
+
+#[test]
+fn policies_are_explained_and_tested_without_the_files_of_tls() {
+    let (folder, file) = (folder(), in_repository("config/examples/tls/dockgate.toml"));
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_dockgate")).args(arguments).current_dir(folder.path()).output().unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let explained = run(&["explain", "--config", file.to_str().unwrap(), "--policy", "docker-cli-read", "GET", "/containers/json"]);
+    assert_eq!(explained.0, Some(0), "{}", explained.1);
+    let case = format!(
+        "version = 1\nconfig = \"{}\"\n[[test]]\nname = \"lists\"\npolicy = \"docker-cli-read\"\nrequest = {{ method = \"GET\", path = \"/containers/json\" }}\nexpect = \"allow\"\n",
+        file.display()
+    );
+    std::fs::write(folder.path().join("x.test.toml"), case).unwrap();
+    let tested = run(&["test", "x.test.toml"]);
+    assert_eq!(tested.0, Some(0), "{}", tested.1);
+}
+
+#[test]
+fn a_configuration_that_was_read_without_its_files_opens_no_door() {
+    let folder = folder();
+    let config = dockgate::config::load_to_judge("x.toml", EXAMPLE).config.unwrap();
+    let (upstream, trail) = (Address::Unix(folder.path().join("engine.sock")), trail(&folder.path().join("trail.jsonl")));
+    let refused = Server::bind(&config, Upstream::new(upstream), trail).err().unwrap();
+    assert!(refused.to_string().contains("without its certificates"), "{refused}");
 }
 
 #[test]
