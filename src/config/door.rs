@@ -132,7 +132,8 @@ pub(super) fn read(item: &Item<'_>, report: &mut Report<'_>) -> Option<Written> 
     door.tls = table.get("tls").filter(|_| matches!(door.listen, Listen::Tcp(_))).and_then(|tls| tls::door(&tls, report));
     door.limits =
         table.get("limits").and_then(|item| Some(limits::read_door(&item.table("`[door.limits]`", report)?, report))).unwrap_or_default();
-    let clients = table.get("client").map(|item| client::read(&item, &door.listen, certificates(&table, &door), report)).unwrap_or_default();
+    let clients =
+        table.get("client").map(|item| client::read(&item, &door.listen, certificates(&table, &door), report)).unwrap_or_default();
     let policy = policy.ok()?;
     let policies = policy.iter().map(|policy| policy.span.clone()).chain(clients.iter().map(|client| client.policy.clone())).collect();
     door.policy = policy.map(|policy| policy.value.to_owned());

@@ -155,8 +155,7 @@ async fn connection(gate: Arc<Gate>, door: Arc<DoorState>, accepted: Accepted, p
             if let Some(tls) = door.tls() {
                 return match place {
                     Ok(_places) => tls::serve(&gate, &door, subject, stream, Arc::clone(&tls.server)).await,
-                    // a handshake would cost what there is too little of
-                    Err(refusal) => overloaded(&gate, &door, &Caller::from(subject), &refusal, tokio::io::sink()).await,
+                    Err(refusal) => tls::turned_away(&gate, &door, &subject, &refusal).await,
                 };
             }
             let (caller, (reader, writer)) = (Caller::from(subject), stream.split());

@@ -29,6 +29,7 @@ use super::handshake::{HandshakeFault, detail};
 use super::input::Input;
 use super::output::{Output, ReplyFraming, ReplyHead};
 use super::pipeline::{self, Gate};
+use super::refuse::Refusal;
 use super::tunnel::Half;
 
 /// What a client whose handshake failed may still send, so that it can read why; and how long that may take.
@@ -66,6 +67,14 @@ pub(super) async fn serve(gate: &Gate, door: &DoorState, subject: Subject, strea
         }
         Opened::Failed(fault, why, stream) => refuse(gate, door, &subject, (fault, &why), stream).await,
     }
+}
+
+/// Records a connection that there is no room for. It gets no answer: a handshake would cost what there is too little of.
+pub(super) async fn turned_away(gate: &Gate, door: &DoorState, subject: &Subject, refusal: &Refusal) {
+    let access = door.access();
+    let mut record = Record::begin(&gate.trail, subject, access.policy(), None);
+    record.refused(refusal.code());
+    record.close(Ended::Refused).await;
 }
 
 async fn open(stream: TcpStream, config: Arc<ServerConfig>) -> Opened {
