@@ -11,7 +11,7 @@ use super::client::{self, Certificates, Client};
 use super::error::Report;
 use super::ids;
 use super::limits::{self, DoorLimits};
-use super::tls::{self, DoorTls};
+use super::tls::{self, DoorTls, TlsClients};
 use super::tree::{Item, Span, Table, Text};
 use super::url::{Listen, UrlError};
 
@@ -143,8 +143,8 @@ pub(super) fn read(item: &Item<'_>, report: &mut Report<'_>) -> Option<Written> 
     door.tls = table.get("tls").filter(|_| matches!(door.listen, Listen::Tcp(_))).and_then(|tls| tls::door(&tls, report));
     door.limits =
         table.get("limits").and_then(|item| Some(limits::read_door(&item.table("`[door.limits]`", report)?, report))).unwrap_or_default();
-    let asked = certificates(&table, report);
-    let clients = table.get("client").map(|item| client::read(&item, &door.listen, asked, report)).unwrap_or_default();
+    let clients =
+        table.get("client").map(|item| client::read(&item, &door.listen, certificates(&table, &door), report)).unwrap_or_default();
     let policy = policy.ok()?;
     let policies = policy.iter().map(|policy| policy.span.clone()).chain(clients.iter().map(|client| client.policy.clone())).collect();
     door.policy = policy.map(|policy| policy.value.to_owned());
@@ -152,10 +152,14 @@ pub(super) fn read(item: &Item<'_>, report: &mut Report<'_>) -> Option<Written> 
     Some(Written { door, listen: place.span, policies })
 }
 
-/// Whether clients are asked for certificates, be it that the files cannot be read now.
-fn certificates(table: &Table<'_>, report: &mut Report<'_>) -> Certificates {
-    let tls = table.get("tls").and_then(|item| item.table("`[door.tls]`", report));
-    if tls.is_some_and(|tls| tls.get("client-ca").is_some()) { Certificates::Asked } else { Certificates::No }
+/// Whether clients show certificates. Of TLS that was reported as wrong nothing more is said.
+fn certificates(table: &Table<'_>, door: &Door) -> Certificates {
+    match &door.tls {
+        Some(tls) if tls.clients == TlsClients::Any => Certificates::No,
+        Some(_) => Certificates::Asked,
+        None if table.get("tls").is_some() => Certificates::Asked,
+        None => Certificates::No,
+    }
 }
 
 /// The policy of a door, which may be absent beside clients.

@@ -55,6 +55,8 @@ pub struct EngineTls {
     pub client: Arc<ClientConfig>,
     /// The name that the engine's certificate must hold, where it is not the URL's.
     pub name: Option<ServerName<'static>>,
+    /// Every file that it comes from.
+    pub files: Vec<PathBuf>,
     /// Tells one state of files and settings from another.
     pub digest: String,
 }
@@ -272,7 +274,8 @@ fn engine(pems: &mut Pems, ca: &Path, files: Option<(&Path, &Path)>) -> Option<E
     match client {
         Ok(mut client) => {
             client.alpn_protocols = vec![ALPN.to_vec()];
-            Some(EngineTls { client: Arc::new(client), name: None, digest: pems.digest() })
+            let files = files.into_iter().flat_map(|(certificate, key)| [certificate, key]).chain([ca]).map(Path::to_owned);
+            Some(EngineTls { client: Arc::new(client), name: None, files: files.collect(), digest: pems.digest() })
         }
         Err(error) => mismatched(pems, &error),
     }

@@ -12,18 +12,18 @@ const NOBODY: &str = "(none)";
 /// The policies of a door, and who has which.
 #[derive(Debug)]
 pub struct Access {
-    /// Of those whom no entry means; of [`Others::Refused`] the one that allows nothing.
+    /// Of those whom no entry means; where they are refused the one that allows nothing.
     policy: Arc<Policy>,
-    others: Others,
+    others: Admission,
     entries: Vec<Entry>,
 }
 
-/// What happens to those whom no entry means.
+/// What a door does with a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Others {
-    /// They have the policy of the door.
+pub enum Admission {
+    /// It has a policy here.
     Served,
-    /// They are refused.
+    /// No entry means it, and the door serves nobody else.
     Refused,
 }
 
@@ -40,8 +40,8 @@ pub struct Standing<'a> {
     pub policy: &'a Policy,
     /// The place of the entry that chose it; `None` where it is the door's own.
     pub client: Option<&'a Origin>,
-    /// True where no entry means the client, and the door serves nobody else.
-    pub stranger: bool,
+    /// Whether the client is served at all.
+    pub admission: Admission,
 }
 
 /// A door names a policy that does not exist: nothing was swapped.
@@ -64,8 +64,8 @@ impl Access {
         let entry = |client: &Client| Ok(Entry { client: client.clone(), policy: find(&client.policy)? });
         let entries = door.clients.iter().map(entry).collect::<Result<_, _>>()?;
         Ok(match &door.policy {
-            Some(name) => Self { policy: find(name)?, others: Others::Served, entries },
-            None => Self { policy: Arc::new(nobody(door, config)), others: Others::Refused, entries },
+            Some(name) => Self { policy: find(name)?, others: Admission::Served, entries },
+            None => Self { policy: Arc::new(nobody(door, config)), others: Admission::Refused, entries },
         })
     }
 
@@ -83,7 +83,7 @@ impl Access {
 
     /// All policies: that of the door, where it has one, and those of its entries.
     pub fn policies(&self) -> impl Iterator<Item = &Arc<Policy>> {
-        let own = (self.others == Others::Served).then_some(&self.policy);
+        let own = (self.others == Admission::Served).then_some(&self.policy);
         own.into_iter().chain(self.entries.iter().map(|entry| &entry.policy))
     }
 
@@ -108,13 +108,13 @@ impl Access {
 
     /// What holds for those whom no entry means.
     pub fn others(&self) -> Standing<'_> {
-        Standing { policy: &self.policy, client: None, stranger: self.others == Others::Refused }
+        Standing { policy: &self.policy, client: None, admission: self.others }
     }
 }
 
 impl Entry {
     fn standing(&self) -> Standing<'_> {
-        Standing { policy: &self.policy, client: Some(&self.client.origin), stranger: false }
+        Standing { policy: &self.policy, client: Some(&self.client.origin), admission: Admission::Served }
     }
 }
 

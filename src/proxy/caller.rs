@@ -10,7 +10,7 @@ use crate::config::{Container, Home};
 use crate::docker::{Fault, FaultKind, Value};
 use crate::policy::{Need, Subject};
 
-use super::access::{Access, Standing};
+use super::access::{Access, Admission, Standing};
 use super::cgroup::Groups;
 use super::facts::fetch;
 use super::peer;
@@ -58,7 +58,10 @@ impl Caller {
                 access.standing(&self.subject, home).unwrap_or_else(|| access.others())
             }
         };
-        if standing.stranger { Err(Fault::new(FaultKind::UnknownClient, "").into()) } else { Ok(standing) }
+        match standing.admission {
+            Admission::Served => Ok(standing),
+            Admission::Refused => Err(Fault::new(FaultKind::UnknownClient, "").into()),
+        }
     }
 
     /// The full id of the container that it was found to run in.

@@ -70,7 +70,7 @@ kinds! {
         "look at the client: it may not trust this door's certificate",
     /// It took too long.
     Timeout "tls-timeout" "the handshake did not end in time"
-        "look at the client or the network; `head-timeout` of `[limits]` bounds it",
+        "look at the client or the network; `head-timeout` of `[limits]` or `[door.limits]` bounds it",
 }
 
 /// What the client's side says of a certificate that it does not like.

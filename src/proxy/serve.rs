@@ -195,7 +195,7 @@ fn protected(config: &Config, upstream: &Upstream) -> Vec<String> {
         Listen::Tcp(_) => None,
     });
     let rebound = config.policies.values().filter_map(|policy| policy.create.rebind_socket.as_ref().map(PathBuf::from));
-    let watched = config.watched.iter().cloned();
+    let watched = config.watched.iter().cloned().chain(upstream.files());
     let files = doors.chain(rebound).chain(engine(upstream)).chain(config.path.clone()).chain(watched).chain(config.audit.files());
     paths.extend(names(files));
     paths

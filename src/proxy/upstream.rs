@@ -116,6 +116,11 @@ impl Upstream {
         Self { address: Arc::new(Address::Tls(authority)), tls, kept: Arc::default(), idle: Arc::default() }
     }
 
+    /// The files of its TLS, which nobody else should read.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        self.tls.as_ref().map(|tls| tls.load().files.clone()).unwrap_or_default()
+    }
+
     /// From now on new connections use this, and none that is kept is used again; false where it is what holds already.
     pub(super) fn renew(&self, tls: &EngineTls) -> bool {
         let Some(own) = self.tls.as_ref().filter(|own| own.load().digest != tls.digest) else { return false };

@@ -1,6 +1,7 @@
 //! TLS on doors and towards the engine, with the real binary and certificates that are made here.
 //! Knows nothing of what policies say.
 
+mod clients;
 mod doors;
 mod engine;
 mod example;

@@ -156,9 +156,16 @@ fn the_variables_of_dockers_own_cli_are_honoured() {
     let certificates = folder.path().display().to_string();
     let trail = folder.path().join("trail.jsonl").display().to_string();
     let listen = format!("unix://{}", door_file(folder.path()).display());
-    let flags = ["--listen", &listen, "--audit", &trail];
+    let flags = ["--listen", &listen, "--audit", &trail, "--policy", "docker-cli-run"];
     let variables = [("DOCKER_HOST", host.as_str()), ("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CERT_PATH", &certificates)];
     let gate = Gate::spawn_in(folder.path(), &flags, &variables, &[door_file(folder.path())]);
-    assert_eq!(status(folder.path()), 200);
     assert!(gate.messages().contains(&format!("{} (DOCKER_HOST)", host.replace("tcp", "https"))), "{}", gate.messages());
+    let body = format!("{{\"Image\":\"alpine\",\"HostConfig\":{{\"Binds\":[\"{certificates}/key.pem:/x:ro\"]}}}}");
+    let head = format!("Host: docker\r\nContent-Type: application/json\r\nContent-Length: {}", body.len());
+    let mut client = Client::unix(&door_file(folder.path()));
+    client.send(b"GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n");
+    assert_eq!(client.reply(false).unwrap().status, 200);
+    client.send(format!("POST /v1.44/containers/create HTTP/1.1\r\n{head}\r\n\r\n{body}").as_bytes());
+    let reply = client.reply(false).unwrap();
+    assert!(reply.status == 403 && reply.text().contains("[socket-mount]"), "{}: {}", reply.status, reply.text());
 }
