@@ -479,7 +479,7 @@ operations! {
             gated("repo", Text, Gate::Import),
             inert("tag", Text),
         ],
-        ignored: [],
+        ignored: ["authconfig"],
         groups: [Images],
         since: ALWAYS, until: None,
         risk: "pulls an image from a registry, or imports one from any address that the daemon reaches",
@@ -511,7 +511,7 @@ operations! {
     ImageTag Post "/images/{image}/tag" {
         kind: Change, body: BodyPlan::None, reply: Once,
         query: [inert("repo", Text), inert("tag", Text)],
-        ignored: [],
+        ignored: ["force"],
         groups: [Images],
         since: ALWAYS, until: None,
         risk: "points a tag that others may trust at another image",
