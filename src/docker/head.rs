@@ -217,8 +217,9 @@ fn collect<'a>(headers: &[httparse::Header<'a>]) -> Result<Singles<'a>, Fault> {
                 if is_form(value) {
                     return Err(Fault::new(FaultKind::FormBody, name));
                 }
-                // bollard sends a second one; the engine goes by the first, and the head is written anew with that one alone
-                found.content_type.get_or_insert(value);
+                if !bollards_second(found.content_type, value) && found.content_type.replace(value).is_some() {
+                    return Err(Fault::new(FaultKind::RepeatedHeader, name));
+                }
                 continue;
             }
             "content-encoding" => &mut found.content_encoding,
@@ -264,9 +265,16 @@ fn is_form(content_type: &str) -> bool {
     essence == "application/x-www-form-urlencoded" || essence.starts_with("multipart/")
 }
 
-/// Encodings are never looked at by the daemon.
+/// bollard adds `application/json` to the type of every body that is no JSON. The engine goes by the first, and the head is
+/// written anew with that one alone.
+fn bollards_second(first: Option<&str>, value: &str) -> bool {
+    value == "application/json" && first.is_some_and(|first| essence(first) != value)
+}
+
+/// Encodings are never looked at by the daemon: a tar that says it is compressed (docker-py) is known by its own bytes.
 fn refuse_never_forwarded(found: &Singles<'_>) -> Result<(), Fault> {
-    if found.content_encoding.is_some() {
+    let tar = found.content_type.is_some_and(|text| matches!(essence(text).as_str(), "application/tar" | "application/x-tar"));
+    if found.content_encoding.is_some_and(|encoding| !(tar && encoding == "gzip")) {
         return Err(Fault::new(FaultKind::ContentEncoding, "content-encoding"));
     }
     Ok(())
@@ -430,6 +438,12 @@ mod tests {
             ("Expect: 100-continue\r\n", FaultKind::Expectation),
             ("Host: e\r\n", FaultKind::RepeatedHeader),
             ("Content-Type: a/b\r\nContent-Type: application/x-www-form-urlencoded\r\n", FaultKind::FormBody),
+            ("Content-Type: a/b\r\nContent-Type: a/b\r\n", FaultKind::RepeatedHeader),
+            ("Content-Type: a/b\r\nContent-Type: application/x-tar\r\n", FaultKind::RepeatedHeader),
+            ("Content-Type: application/json\r\nContent-Type: application/json\r\n", FaultKind::RepeatedHeader),
+            ("Content-Type: application/json\r\nContent-Encoding: gzip\r\n", FaultKind::ContentEncoding),
+            ("Content-Type: application/x-tar\r\nContent-Encoding: br\r\n", FaultKind::ContentEncoding),
+            ("Content-Encoding: gzip\r\n", FaultKind::ContentEncoding),
             ("Upgrade: websocket\r\n", FaultKind::BadUpgrade),
         ] {
             assert_eq!(with(bad), Err(kind), "{bad}");
@@ -445,6 +459,7 @@ mod tests {
         assert_eq!(head.target.query[0].1, "{\"label\":[\"a\"]}");
         assert!(with("Content-Length: 2\r\nExpect: 100-Continue\r\n").unwrap().expects_continue);
         assert_eq!(with("Content-Type: Application/JSON; charset=utf-8\r\n").unwrap().content_type.as_deref(), Some("application/json"));
+        assert!(with("Content-Type: application/tar\r\nContent-Encoding: gzip\r\n").is_ok(), "docker-py's compressed contexts");
         let two = "Content-Type: application/x-tar\r\nContent-Type: application/json\r\n";
         assert_eq!(with(two).unwrap().content_type.as_deref(), Some("application/x-tar"), "the first, as the engine has it");
         assert_eq!(with("Connection: Upgrade\r\nUpgrade: tcp\r\n").unwrap().upgrade, Some(Upgrade::Tcp));

@@ -2,7 +2,7 @@
 //! Knows nothing beyond its columns.
 
 use super::KeyType::{Bool, ClassicBuilder, Filters, Int, Json, StringList, StringMap, Text};
-use super::{BodyPlan, Group, Kind, Method, Reply, Row, gated, inert, many, operations, refused};
+use super::{BodyPlan, Group, Kind, Method, Reply, Row, first, gated, inert, many, operations, refused};
 use crate::docker::schema;
 use crate::docker::{ApiVersion, Gate};
 
@@ -400,7 +400,7 @@ operations! {
             inert("cpusetcpus", Text),
             inert("cpusetmems", Text),
             inert("cpushares", Int),
-            inert("dockerfile", Text),
+            first(inert("dockerfile", Text)), // docker-py adds the content of one that is outside of the context
             many(gated("extrahosts", Text, Gate::BuildOption)),
             inert("forcerm", Bool),
             gated("isolation", Text, Gate::BuildOption),
