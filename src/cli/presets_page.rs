@@ -19,7 +19,7 @@ prints it. Where a preset lets containers be created, its level is `baseline`: b
 are yours to grant in the policy that extends it.
 
 - **client**: what it was made for. Other versions may ask for more: `mode = \"observe\"` and the trail show it.
-- **proven**: *ran here*: the client did its work through the preset in front of a real engine. *replayed from recorded calls*:
+- **proven**: *ran here*: the client did its work through the preset in front of a real engine (see [below](#client-runs)). *replayed from recorded calls*:
   requests that the client made to a real engine were judged under it. *replayed from its documented calls*: requests that its
   source or its documentation shows were.
 - **left out**: what the client can also ask for, and why it is not in the preset. An `allow` in your policy adds it.
@@ -45,8 +45,29 @@ pub fn page() -> String {
         let (client, proven) = (preset.header.client.unwrap_or_default(), preset.header.proven.unwrap_or_default());
         let _ = writeln!(out, "| [`{name}`](#{name}) | {total} | {changes} | {client} | {proven} |");
     }
+    runs(&clients, &mut out);
     clients.iter().for_each(|preset| section(preset, &mut out));
     out
+}
+
+const RUNS: &str = "
+## Client runs
+
+`tests/clients/run.py` installs each client, starts an engine and dockgate with the preset, has the client do its job, and prints
+such a table; `--record` keeps the requests, which a test replays. Each request of the client's work was allowed. Operations that a
+run had no use for are those that the client asks for in other work, as its source, its documentation or a recording shows.
+
+| preset | client | engine | requests | denied | operations used | job |
+|---|---|---|---|---|---|---|
+";
+
+fn runs(clients: &[&Preset], out: &mut String) {
+    out.push_str(RUNS);
+    for preset in clients {
+        for run in &preset.header.runs {
+            let _ = writeln!(out, "| [`{0}`](#{0}) | {run} |", preset.name);
+        }
+    }
 }
 
 /// The operations that some rule of it allows.

@@ -16,6 +16,8 @@
 /// #   OPERATION: WHAT
 /// # notes:
 /// #   …
+/// # runs:
+/// #   CLIENT VERSION | ENGINE | REQUESTS | DENIED | OPERATIONS USED | JOB
 /// ```
 ///
 /// An entry goes on below itself, two columns further in.
@@ -36,6 +38,8 @@ pub struct Header {
     pub left_out: Vec<Part>,
     /// What else to know.
     pub notes: Vec<String>,
+    /// Runs of the client through the preset, as cells of a table.
+    pub runs: Vec<String>,
 }
 
 /// Operations, and what the client has from them.
@@ -54,6 +58,7 @@ enum List {
     Loses,
     LeftOut,
     Notes,
+    Runs,
 }
 
 impl Header {
@@ -86,6 +91,7 @@ impl Header {
             Some(("loses when refused", _)) => return List::Loses,
             Some(("left out", _)) => return List::LeftOut,
             Some(("notes", _)) => return List::Notes,
+            Some(("runs", _)) => return List::Runs,
             _ => {}
         }
         List::None
@@ -99,7 +105,8 @@ impl Header {
             List::Loses => self.loses.extend(part),
             List::LeftOut => self.left_out.extend(part),
             List::Notes if !entry.is_empty() => self.notes.push(entry.to_owned()),
-            List::Notes | List::None => {}
+            List::Runs if !entry.is_empty() => self.runs.push(entry.to_owned()),
+            List::Notes | List::Runs | List::None => {}
         }
     }
 }
@@ -112,14 +119,14 @@ mod tests {
     fn takes_a_header_apart() {
         let header = Header::read(
             "# a: it watches\n#\n# client: A 1\n# source: https://b\n# proven: ran here\n#\n# loses when refused:\n#   X,\n#     Y: a lot: all\n\
-             # left out:\n#   Z: nothing\n# notes:\n#   one: two\nversion = 1\n# client: B\n",
+             # left out:\n#   Z: nothing\n# notes:\n#   one: two\n# runs:\n#   A 1 | E\nversion = 1\n# client: B\n",
         );
         assert_eq!((header.summary, header.client, header.source), ("it watches", Some("A 1"), Some("https://b")));
         assert_eq!(header.proven, Some("ran here"));
         let part = |ids: &[&str], what: &str| Part { operations: ids.iter().map(|id| (*id).to_owned()).collect(), what: what.to_owned() };
         assert_eq!(header.loses, [part(&["X", "Y"], "a lot: all")]);
         assert_eq!(header.left_out, [part(&["Z"], "nothing")]);
-        assert_eq!(header.notes, ["one: two"]);
+        assert_eq!((header.notes, header.runs), (vec!["one: two".to_owned()], vec!["A 1 | E".to_owned()]));
     }
 
     #[test]

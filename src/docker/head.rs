@@ -212,7 +212,16 @@ fn collect<'a>(headers: &[httparse::Header<'a>]) -> Result<Singles<'a>, Fault> {
             "host" => &mut found.host,
             "content-length" => &mut found.content_length,
             "transfer-encoding" => &mut found.transfer_encoding,
-            "content-type" => &mut found.content_type,
+            "content-type" => {
+                let value = text(&name, header.value)?;
+                if is_form(value) {
+                    return Err(Fault::new(FaultKind::FormBody, name));
+                }
+                if !bollards_second(found.content_type, value) && found.content_type.replace(value).is_some() {
+                    return Err(Fault::new(FaultKind::RepeatedHeader, name));
+                }
+                continue;
+            }
             "content-encoding" => &mut found.content_encoding,
             "expect" => &mut found.expect,
             "upgrade" => &mut found.upgrade,
@@ -238,21 +247,34 @@ fn collect<'a>(headers: &[httparse::Header<'a>]) -> Result<Singles<'a>, Fault> {
                 continue;
             }
         };
-        let value = std::str::from_utf8(header.value).map_err(|_| malformed(&name))?;
-        if slot.replace(value.trim_matches([' ', '\t'])).is_some() {
+        if slot.replace(text(&name, header.value)?).is_some() {
             return Err(Fault::new(FaultKind::RepeatedHeader, name));
         }
     }
     Ok(found)
 }
 
-/// Form bodies override the query in Go's `r.Form`; encodings are never looked at by the daemon. No client needs either.
+fn text<'a>(name: &str, value: &'a [u8]) -> Result<&'a str, Fault> {
+    let value = std::str::from_utf8(value).map_err(|_| malformed(name))?;
+    Ok(value.trim_matches([' ', '\t']))
+}
+
+/// Form bodies override the query in Go's `r.Form`. No client needs them.
+fn is_form(content_type: &str) -> bool {
+    let essence = essence(content_type);
+    essence == "application/x-www-form-urlencoded" || essence.starts_with("multipart/")
+}
+
+/// bollard adds `application/json` to the type of every body that is no JSON. The engine goes by the first, and the head is
+/// written anew with that one alone.
+fn bollards_second(first: Option<&str>, value: &str) -> bool {
+    value == "application/json" && first.is_some_and(|first| essence(first) != value)
+}
+
+/// Encodings are never looked at by the daemon: a tar that says it is compressed (docker-py) is known by its own bytes.
 fn refuse_never_forwarded(found: &Singles<'_>) -> Result<(), Fault> {
-    let form = |essence: &str| essence == "application/x-www-form-urlencoded" || essence.starts_with("multipart/");
-    if found.content_type.map(essence).is_some_and(|essence| form(&essence)) {
-        return Err(Fault::new(FaultKind::FormBody, "content-type"));
-    }
-    if found.content_encoding.is_some() {
+    let tar = found.content_type.is_some_and(|text| matches!(essence(text).as_str(), "application/tar" | "application/x-tar"));
+    if found.content_encoding.is_some_and(|encoding| !(tar && encoding == "gzip")) {
         return Err(Fault::new(FaultKind::ContentEncoding, "content-encoding"));
     }
     Ok(())
@@ -415,7 +437,13 @@ mod tests {
             ("Expect: 200-ok\r\n", FaultKind::Expectation),
             ("Expect: 100-continue\r\n", FaultKind::Expectation),
             ("Host: e\r\n", FaultKind::RepeatedHeader),
+            ("Content-Type: a/b\r\nContent-Type: application/x-www-form-urlencoded\r\n", FaultKind::FormBody),
             ("Content-Type: a/b\r\nContent-Type: a/b\r\n", FaultKind::RepeatedHeader),
+            ("Content-Type: a/b\r\nContent-Type: application/x-tar\r\n", FaultKind::RepeatedHeader),
+            ("Content-Type: application/json\r\nContent-Type: application/json\r\n", FaultKind::RepeatedHeader),
+            ("Content-Type: application/json\r\nContent-Encoding: gzip\r\n", FaultKind::ContentEncoding),
+            ("Content-Type: application/x-tar\r\nContent-Encoding: br\r\n", FaultKind::ContentEncoding),
+            ("Content-Encoding: gzip\r\n", FaultKind::ContentEncoding),
             ("Upgrade: websocket\r\n", FaultKind::BadUpgrade),
         ] {
             assert_eq!(with(bad), Err(kind), "{bad}");
@@ -431,6 +459,9 @@ mod tests {
         assert_eq!(head.target.query[0].1, "{\"label\":[\"a\"]}");
         assert!(with("Content-Length: 2\r\nExpect: 100-Continue\r\n").unwrap().expects_continue);
         assert_eq!(with("Content-Type: Application/JSON; charset=utf-8\r\n").unwrap().content_type.as_deref(), Some("application/json"));
+        assert!(with("Content-Type: application/tar\r\nContent-Encoding: gzip\r\n").is_ok(), "docker-py's compressed contexts");
+        let two = "Content-Type: application/x-tar\r\nContent-Type: application/json\r\n";
+        assert_eq!(with(two).unwrap().content_type.as_deref(), Some("application/x-tar"), "the first, as the engine has it");
         assert_eq!(with("Connection: Upgrade\r\nUpgrade: tcp\r\n").unwrap().upgrade, Some(Upgrade::Tcp));
         assert!(!with("Connection: close\r\n").unwrap().keep_alive);
         assert!(parse("GET /_ping HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").unwrap().keep_alive);

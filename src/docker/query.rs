@@ -23,6 +23,7 @@ pub fn read(row: &'static Row, pairs: &[(String, String)]) -> Result<(Query, Vec
     let mut dropped = Vec::new();
     for (name, value) in pairs {
         match row.query.iter().find(|key| key.name == name) {
+            Some(key) if key.arity == Arity::First && query.iter().any(|(known, _)| known.name == name) => dropped.push(format!("?{name}")),
             Some(key) => query.push((key, canonical(key, value, reads(row))?)),
             None if tolerated(row, name) => dropped.push(format!("?{name}")),
             None => return Err(Fault::new(FaultKind::UnknownQueryKey, name)),
@@ -197,6 +198,14 @@ mod tests {
         assert_eq!(run(Operation::ContainerCreate, &[("Name", "1")]).unwrap_err().0, FaultKind::UnknownQueryKey);
         let dockerode = run(Operation::ContainerCreate, &[("Image", "a"), ("Cmd", "b"), ("Cmd", "c")]).unwrap();
         assert_eq!(dockerode.1, ["?Image", "?Cmd", "?Cmd"]);
+    }
+
+    #[test]
+    fn of_docker_pys_two_dockerfiles_the_first_goes_on() {
+        let outside =
+            run(Operation::ImageBuild, &[("dockerfile", ".dockerfile.f00"), ("t", "a"), ("dockerfile", "FROM scratch\n")]).unwrap();
+        assert!(outside.0.contains("dockerfile=.dockerfile.f00") && !outside.0.contains("FROM"), "{outside:?}");
+        assert_eq!(outside.1, ["?dockerfile"]);
     }
 
     #[test]

@@ -181,6 +181,29 @@ fn starts_enters_and_opens_only_what_could_have_been_created() {
     }
 }
 
+/// The engine's own lists, as inspect shows them.
+const MASKED: &str = r#""/proc/asound","/proc/acpi","/proc/kcore","/proc/keys","/proc/latency_stats","/proc/timer_list","/proc/timer_stats","/proc/sched_debug","/proc/scsi","/sys/firmware","/sys/devices/virtual/powercap""#;
+const READ_ONLY: &str = r#""/proc/bus","/proc/fs","/proc/irq","/proc/sys","/proc/sysrq-trigger""#;
+
+#[test]
+fn a_client_may_send_the_engines_own_masked_paths_back_and_nothing_less() {
+    let policy = Policy { create: Create::default(), ..everything() };
+    let host = |masked: &str, read_only: &str| {
+        let body = format!(r#"{{"Image":"a:1","HostConfig":{{"MaskedPaths":[{masked}],"ReadonlyPaths":[{read_only}]}}}}"#);
+        create(&policy, &body).map_err(|(reason, _)| reason)
+    };
+    assert_eq!(host(MASKED, READ_ONLY), Ok(()));
+    assert_eq!(host(&format!(r#"{MASKED},"/proc/interrupts""#), READ_ONLY), Ok(()));
+    for path in MASKED.split(',') {
+        let fewer: Vec<&str> = MASKED.split(',').filter(|kept| *kept != path).collect();
+        assert_eq!(host(&fewer.join(","), READ_ONLY), Err(Reason::MaskedPaths), "{path}");
+    }
+    for path in READ_ONLY.split(',') {
+        let fewer: Vec<&str> = READ_ONLY.split(',').filter(|kept| *kept != path).collect();
+        assert_eq!(host(MASKED, &fewer.join(",")), Err(Reason::MaskedPaths), "{path}");
+    }
+}
+
 #[test]
 fn targets_any_and_unrestricted_ask_for_no_facts() {
     for create in [Create { targets: Targets::Any, ..Create::default() }, Create { level: Level::Unrestricted, ..Create::default() }] {

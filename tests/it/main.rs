@@ -13,6 +13,7 @@
 mod archives;
 mod arrows;
 mod bodies;
+mod client_runs;
 mod corpus;
 mod doors;
 mod drift;

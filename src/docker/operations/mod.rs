@@ -131,6 +131,8 @@ pub enum Arity {
     One,
     /// Any number of times, in order.
     Many,
+    /// The first counts, as for the daemon, and goes on alone: a named client sends more.
+    First,
 }
 
 macro_rules! groups {
@@ -231,6 +233,11 @@ const fn refused(name: &'static str, ty: KeyType) -> Key {
 /// A key that a check decides about.
 const fn gated(name: &'static str, ty: KeyType, gate: super::Gate) -> Key {
     Key { name, ty, class: Class::Gated(gate), arity: Arity::One }
+}
+
+/// The same key, whose first value counts.
+const fn first(key: Key) -> Key {
+    Key { arity: Arity::First, ..key }
 }
 
 /// The same key, allowed any number of times.

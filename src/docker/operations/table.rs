@@ -2,7 +2,7 @@
 //! Knows nothing beyond its columns.
 
 use super::KeyType::{Bool, ClassicBuilder, Filters, Int, Json, StringList, StringMap, Text};
-use super::{BodyPlan, Group, Kind, Method, Reply, Row, gated, inert, many, operations, refused};
+use super::{BodyPlan, Group, Kind, Method, Reply, Row, first, gated, inert, many, operations, refused};
 use crate::docker::schema;
 use crate::docker::{ApiVersion, Gate};
 
@@ -400,7 +400,7 @@ operations! {
             inert("cpusetcpus", Text),
             inert("cpusetmems", Text),
             inert("cpushares", Int),
-            inert("dockerfile", Text),
+            first(inert("dockerfile", Text)), // docker-py adds the content of one that is outside of the context
             many(gated("extrahosts", Text, Gate::BuildOption)),
             inert("forcerm", Bool),
             gated("isolation", Text, Gate::BuildOption),
@@ -479,7 +479,7 @@ operations! {
             gated("repo", Text, Gate::Import),
             inert("tag", Text),
         ],
-        ignored: [],
+        ignored: ["authconfig"],
         groups: [Images],
         since: ALWAYS, until: None,
         risk: "pulls an image from a registry, or imports one from any address that the daemon reaches",
@@ -511,7 +511,7 @@ operations! {
     ImageTag Post "/images/{image}/tag" {
         kind: Change, body: BodyPlan::None, reply: Once,
         query: [inert("repo", Text), inert("tag", Text)],
-        ignored: [],
+        ignored: ["force"],
         groups: [Images],
         since: ALWAYS, until: None,
         risk: "points a tag that others may trust at another image",

@@ -21,12 +21,26 @@ pub(super) const CHECK: Check = Check {
 const MASKED: [&str; 4] = ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"];
 const READ_ONLY: [&str; 4] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"];
 
-/// `MaskedPaths` and `ReadonlyPaths`: a client leaves them out; the engine reports its own lists.
+/// The others that a supported release has in its lists. A client that creates a container anew sends what inspect showed;
+/// it is held to the whole list, since the engine that runs it would have applied that.
+const ALSO_MASKED: [&str; 7] = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+];
+const ALSO_READ_ONLY: [&str; 1] = ["/proc/sysrq-trigger"];
+
+/// `MaskedPaths` and `ReadonlyPaths`: the engine's own lists, or longer ones.
 pub(super) fn field(context: &Context<'_>, value: &Value, place: &Place<'_>, out: &mut Vec<Finding>) {
     let read_only = matches!(place, Place::Key(_, "ReadonlyPaths"));
-    let required = if read_only { READ_ONLY } else { MASKED };
-    let defaults = required.iter().all(|path| value.texts().any(|masked| masked == *path));
-    if context.source == Source::Client || !defaults {
+    let (required, also): (&[&str], &[&str]) = if read_only { (&READ_ONLY, &ALSO_READ_ONLY) } else { (&MASKED, &ALSO_MASKED) };
+    let also = if context.source == Source::Client { also } else { &[] };
+    let listed = |path: &&str| value.texts().any(|listed| listed == *path);
+    if !required.iter().chain(also).all(listed) {
         out.push(Finding::at(Reason::MaskedPaths, place));
     }
 }
