@@ -252,7 +252,7 @@ impl<'a> Call<'a> {
         if answer.status != StatusCode::SWITCHING_PROTOCOLS {
             return relay(output, &answer, &mut reply, &self.asked(permit, false), record).await;
         }
-        let ended = tunnel::run(input, output, engine, &answer, permit.action().upgrade.as_ref(), record).await;
+        let ended = tunnel::run(input, output, (engine, &answer), permit.action().upgrade.as_ref(), record).await;
         Ok((ended, false))
     }
 

@@ -61,8 +61,7 @@ const PIECE: usize = 64 * 1024;
 pub async fn run<R, W>(
     input: &mut Input<R>,
     output: &mut Output<W>,
-    engine: Connection,
-    answer: &Answer,
+    (engine, answer): (Connection, &Answer),
     wanted: Option<&Upgrade>,
     record: &mut Record<'_>,
 ) -> Ended

@@ -93,11 +93,9 @@ impl Answer {
         }
         answer.closes |= listed.iter().any(|option| option.eq_ignore_ascii_case(b"close"));
         for field in &*parsed.headers {
-            let kind = match Kind::of(field.name) {
-                Kind::EndToEnd if listed.iter().any(|option| option.eq_ignore_ascii_case(field.name.as_bytes())) => Kind::Own,
-                kind => kind,
-            };
-            answer.field(kind, field.name, field.value)?;
+            let kind = Kind::of(field.name);
+            let hop = kind == Kind::EndToEnd && listed.iter().any(|option| option.eq_ignore_ascii_case(field.name.as_bytes()));
+            answer.field(if hop { Kind::Own } else { kind }, field.name, field.value)?;
         }
         if answer.chunked && answer.length.is_some() {
             return Err(broken("the reply has a length and chunks"));
