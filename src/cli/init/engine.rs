@@ -3,24 +3,14 @@
 
 use std::fs;
 
-use crate::cli::clients::{self, Client};
 use crate::cli::doctor::mounts;
 use crate::cli::ids::{self, Owner};
 use crate::cli::say::{self, Failure};
 use crate::cli::{around, ask, engine};
 use crate::config::{Config, UpstreamUrl};
 use crate::docker::Value;
-
-/// In whose name the engine runs containers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rights {
-    /// Root's.
-    Root,
-    /// A user's: its group is 0 in containers.
-    Rootless,
-    /// Root's, with other ids in containers.
-    Remapped,
-}
+use crate::rewrite::clients::{self, Client};
+use crate::rewrite::sidecar::{Engine, Rights, Socket};
 
 /// An engine, as far as it is known.
 #[derive(Debug)]
@@ -93,6 +83,20 @@ async fn asked(surveyed: Surveyed) -> Result<Surveyed, Failure> {
 }
 
 impl Surveyed {
+    /// The engine as dockgate's container reaches it.
+    pub fn engine(&self) -> Engine {
+        let Some(source) = &self.source else { return Engine::Url(self.url.to_string()) };
+        let group = self.group.map(|gid| (gid, ids::group(gid)));
+        // `$` stands for itself
+        Engine::Socket(Socket {
+            source: source.replace('$', "$$"),
+            shown: source.clone(),
+            group,
+            rights: self.rights,
+            selinux: self.selinux,
+        })
+    }
+
     /// The presets of the containers that have its socket.
     pub fn proposed(&self) -> Vec<&'static Client> {
         let mut found: Vec<&'static Client> = Vec::new();

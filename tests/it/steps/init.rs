@@ -31,7 +31,9 @@ fn writes_a_file_for_one_client_that_a_newcomer_can_read() {
     let check = place.run(&["check", "dockgate.toml"]).ok();
     assert!(check.contains("1 door, 1 policy, no errors, no warnings"), "{check}");
     let compose = read(&place, "compose.yml");
-    for text in ["--providers.docker.endpoint=unix:///run/dockgate/docker.sock", "- traefik:/run/dockgate/traefik", "group_add: [\""] {
+    for text in
+        ["--providers.docker.endpoint=unix:///run/dockgate/docker.sock", "- dockgate-traefik:/run/dockgate/traefik", "group_add: [\""]
+    {
         assert!(compose.contains(text), "`{text}` is not in\n{compose}");
     }
 }
