@@ -15,6 +15,8 @@ pub const NAME: &str = "dockgate";
 pub const TRAIL: &str = "dockgate-trail";
 /// Where the engine's socket is in dockgate's container.
 const SOCKET: &str = "/var/run/docker.sock";
+/// Where its configuration is there.
+const CONFIG: &str = "/etc/dockgate/dockgate.toml";
 /// What is to be known about the doors' volumes.
 pub const REMARK: &str = "# one volume for one door, in memory and dockgate's own: whoever mounts it is that client";
 /// A small memory file system that belongs to dockgate: an empty named volume would belong to root.
@@ -100,7 +102,7 @@ impl Sidecar {
     /// The service, in the column of a file's services and with its width of a level.
     pub fn service(&self, column: usize, step: usize) -> String {
         let (rights, security, socket) = match &self.engine {
-            Engine::Socket(socket) => (socket.rights(), socket.security(), socket.mount()),
+            Engine::Socket(socket) => (socket.rights(), socket.security(), bind(&socket.source, SOCKET)),
             Engine::Url(_) => (String::new(), "", String::new()),
         };
         let doors: String = self.doors.iter().map(|door| format!("    - {}:{FOLDER}/{}\n", door.volume(), door.name)).collect();
@@ -109,7 +111,7 @@ impl Sidecar {
 # the image is built in dockgate's repository: docker build -t dockgate .
 {NAME}:
   image: dockgate:latest
-  command: ["serve", "--config", "/etc/dockgate/dockgate.toml"]
+  command: ["serve", "--config", "{CONFIG}"]
   user: "{GROUP}:{GROUP}"
 {rights}  read_only: true
   cap_drop: [ALL]
@@ -118,8 +120,7 @@ impl Sidecar {
   mem_limit: 64m
   restart: unless-stopped
   volumes:
-{socket}    - {config}:/etc/dockgate/dockgate.toml:ro
-    - {TRAIL}:/var/log/dockgate
+{socket}{file}    - {TRAIL}:/var/log/dockgate
 {doors}  healthcheck:
     test: ["CMD", "/dockgate", "healthcheck"]
     interval: 5s
@@ -129,6 +130,7 @@ impl Sidecar {
 
 "#,
             config = self.config,
+            file = bind(&self.config, CONFIG),
         );
         text.lines().map(|line| indented(line, column, step)).collect()
     }
@@ -188,7 +190,10 @@ impl Socket {
                 format!("  # the group of {} on this host: {name}\n  group_add: [\"{gid}\"]\n", self.shown)
             }
             (Rights::Root | Rights::Remapped, None) => {
-                format!("  group_add: [\"${{DOCKER_GID:?the group of the engine's socket, see stat -c %g {}}}\"]\n", self.shown)
+                format!(
+                    "  group_add: [\"${{DOCKER_GID:?put DOCKER_GID=NUMBER into .env, the number that stat -c %g {} prints}}\"]\n",
+                    self.shown
+                )
             }
         };
         let users = match self.rights {
@@ -201,11 +206,12 @@ impl Socket {
     fn security(&self) -> &'static str {
         if self.selinux { ", \"label:disable\"" } else { "" }
     }
+}
 
-    fn mount(&self) -> String {
-        let source = self.source.replace('\\', "\\\\").replace('"', "\\\"");
-        format!("    - {{type: bind, source: \"{source}\", target: {SOCKET}, read_only: true, bind: {{create_host_path: false}}}}\n")
-    }
+/// A mount of a file of the host. Where it is missing the engine says so, and makes no folder of its name.
+fn bind(source: &str, target: &str) -> String {
+    let source = source.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("    - {{type: bind, source: \"{source}\", target: {target}, read_only: true, bind: {{create_host_path: false}}}}\n")
 }
 
 /// A line that is written with two blanks a level, in the file's own width.

@@ -57,7 +57,7 @@ pub fn ask(proposed: &[&'static Client], input: &mut impl BufRead, output: &mut 
         let mark = if proposed.iter().any(|one| one.preset == client.preset) { '*' } else { ' ' };
         show(format!("{mark}{:>3}  {:<20} {summary}", number + 1, client.preset));
     }
-    let default = if proposed.is_empty() { "read-only" } else { "those with a *, which run here with the raw socket" };
+    let default = if proposed.is_empty() { "read-only" } else { "those with a *, which have the raw socket here" };
     for _ in 0..TRIES {
         show(format!("Which clients get a door? Numbers or names, with spaces between; enter for {default}:"));
         let mut line = String::new();

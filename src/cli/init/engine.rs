@@ -59,12 +59,14 @@ pub fn survey(flag: Option<&str>) -> Result<Surveyed, Failure> {
 
 async fn asked(surveyed: Surveyed) -> Result<Surveyed, Failure> {
     let upstream = engine::upstream(surveyed.url.clone(), None, &around::surroundings())?;
-    let info = match ask::json(&upstream, "/info").await {
-        Ok(info) => info,
-        Err(trouble) => return Ok(Surveyed { silent: Some(trouble.message()), ..surveyed }),
+    // all of them: the container that init runs in may not count as running yet
+    let (info, containers, volumes) =
+        tokio::join!(ask::json(&upstream, "/info"), ask::json(&upstream, "/containers/json?all=1"), ask::json(&upstream, "/volumes"));
+    let (info, containers) = match (info, containers) {
+        (Ok(info), Ok(containers)) => (info, containers),
+        (Err(trouble), _) | (_, Err(trouble)) => return Ok(Surveyed { silent: Some(trouble.message()), ..surveyed }),
     };
-    let (containers, volumes) = tokio::join!(ask::json(&upstream, "/containers/json"), ask::json(&upstream, "/volumes"));
-    let (containers, volumes) = (containers.unwrap_or(Value::Null), volumes.unwrap_or(Value::Null));
+    let volumes = volumes.unwrap_or(Value::Null);
     let surveyed = Surveyed { source: mounts::on_the_host(&containers, &surveyed.url, &around::own_container()), ..surveyed };
     let has = |name: &str| {
         info.get("SecurityOptions")
@@ -117,7 +119,7 @@ impl Surveyed {
         };
         say::out(format_args!("engine: {} ({}){group}{rights}", self.url, self.said_by));
         if let Some(why) = &self.silent {
-            say::warn(format_args!("the engine tells nothing, so it is taken for one of root: {why}"));
+            say::warn(format_args!("the engine tells nothing, so it is taken for one of root with its socket at that path: {why}"));
         }
         for (container, image) in &self.holders {
             say::out(format_args!("has the raw socket: {container} ({image})"));

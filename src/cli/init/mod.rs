@@ -80,7 +80,7 @@ pub fn run(args: &Args) -> Outcome {
 }
 
 /// Nothing of what is there is somebody else's work.
-fn free(places: &[PathBuf], args: &Args) -> Result<(), Failure> {
+fn free(places: &[PathBuf; 2], args: &Args) -> Result<(), Failure> {
     match places.iter().find(|place| place.symlink_metadata().is_ok()) {
         None => Ok(()),
         Some(there) => {
@@ -91,6 +91,7 @@ fn free(places: &[PathBuf], args: &Args) -> Result<(), Failure> {
                     "`--dir {}` writes into a folder of its own; `include: [dockgate/{COMPOSE}]` in your compose file takes it in",
                     elsewhere.display()
                 ))
+                .hint(format!("a compose file with your clients in it: `dockgate rewrite {}` puts dockgate between", places[1].display()))
                 .hint("`--force` overwrites it"))
         }
     }
@@ -131,8 +132,21 @@ fn next(clients: &[&Client], folder: &Path) {
             config.display()
         ));
     }
-    say::out(format_args!("  - change your clients' services as {} says at `In the service of`", compose.display()));
+    let changed = "changed as it says at `In the service of`";
+    let start = match folder.file_name().filter(|_| folder != Path::new(".")) {
+        Some(name) => {
+            say::out(format_args!(
+                "  - take it into your own compose file: `include: [{}/{COMPOSE}]`, with your clients' services {changed}",
+                name.display()
+            ));
+            "docker compose up -d".to_owned()
+        }
+        None => {
+            say::out(format_args!("  - put your clients' services into {}, {changed}", compose.display()));
+            format!("docker compose -f {} up -d", compose.display())
+        }
+    };
     say::out("  - have the image: `docker build -t dockgate .` in dockgate's repository");
-    say::out(format_args!("  - start it: `docker compose -f {} up -d`", compose.display()));
+    say::out(format_args!("  - start it: `{start}`"));
     say::out("  - see who still has the engine's socket: `dockgate doctor`");
 }

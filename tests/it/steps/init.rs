@@ -80,7 +80,7 @@ fn engine_with_traefik(place: &Place) {
     listening(&place.at("engine.sock"), move |head| {
         let body = match head.split(' ').nth(1).unwrap_or_default() {
             "/info" => r#"{"SecurityOptions":["name=seccomp,profile=builtin","name=rootless"]}"#.to_owned(),
-            "/containers/json" => {
+            "/containers/json?all=1" => {
                 format!(r#"[{{"Names":["/proxy"],"Image":"traefik:v3","Mounts":[{{"Type":"bind","Source":"{socket}"}}]}}]"#)
             }
             _ => r#"{"Volumes":null}"#.to_owned(),
