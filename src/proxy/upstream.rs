@@ -31,6 +31,8 @@ use super::handshake::engine_advice;
 
 /// Idle connections that are kept: one that is missing costs a request more than everything else together.
 const POOL: usize = 256;
+/// How long a request that is judged whole may take to be taken by the engine; relayed bodies have no such end.
+const TAKING: Duration = Duration::from_secs(60);
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// The Host that the engine sees, whatever the client sent.
@@ -145,13 +147,15 @@ impl Upstream {
         let relayed = matches!(permit.action().body, ActionBody::Opaque(framing) if framing != Framing::None);
         if !relayed && !permit.opens_tunnel() {
             while let Some(mut connection) = self.kept() {
-                if connection.write(&bytes).await.is_ok() {
-                    return Ok(connection); // one that breaks in the middle of a request has not delivered it
+                match written(&mut connection, &bytes).await {
+                    Ok(()) => return Ok(connection),
+                    Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(UpstreamError::Answer(error)),
+                    Err(_) => {} // one that breaks in the middle of a request has not delivered it
                 }
             }
         }
         let mut connection = Connection::new(self.dial().await?);
-        connection.write(&bytes).await.map_err(UpstreamError::Answer)?;
+        written(&mut connection, &bytes).await.map_err(UpstreamError::Answer)?;
         Ok(connection)
     }
 
@@ -273,6 +277,10 @@ impl Upstream {
     }
 }
 
+async fn written(connection: &mut Connection, bytes: &[u8]) -> io::Result<()> {
+    tokio::time::timeout(TAKING, connection.write(bytes)).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
 /// What to do about it stands behind what an engine's handshake came to.
 fn advised(error: &io::Error) -> String {
     format!("{error}{}", engine_advice(error))
@@ -287,5 +295,18 @@ fn causes(error: &hyper::Error) -> String {
 impl From<io::Error> for UpstreamError {
     fn from(error: io::Error) -> Self {
         Self::Connect(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_engine_that_takes_nothing_any_more_holds_no_request_for_ever() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let mut connection = Connection::new(Stream::Unix(ours));
+        let error = written(&mut connection, &vec![b'a'; 8 << 20]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }
