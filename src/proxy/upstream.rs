@@ -196,7 +196,7 @@ impl Upstream {
     /// A read-only request of dockgate's own: facts and health.
     ///
     /// # Errors
-    /// As [`Upstream::send`].
+    /// As [`Upstream::begin`].
     pub async fn get(&self, target: &str) -> Result<Exchange, UpstreamError> {
         let mut request = Request::new(Empty::new());
         *request.uri_mut() = target.parse().map_err(|_| UpstreamError::Unwritable)?;
