@@ -6,7 +6,6 @@ mod around;
 mod ask;
 mod audit;
 mod check;
-mod clients;
 mod compat;
 mod demo;
 pub mod docs;

@@ -73,6 +73,10 @@ pub fn run(args: &Args) -> Outcome {
             load::count(rewritten.clients, "service"),
             args.file
         ));
+        say::err(format_args!(
+            "next: `dockgate check {}`, then `docker compose up -d`, which says what DOCKER_GID must be",
+            options.config
+        ));
     } else {
         say::out(diff(&args.file, &before, &rewritten.compose).trim_end());
     }

@@ -1,53 +1,45 @@
 //! One service that mounted the socket: what changes in it.
 //! Knows nothing of other services.
 
-use super::clients::{self, Tell, USUAL};
+use super::clients::{self, HOST, Told};
 use super::edit::Edits;
+use super::sidecar::{Door, GROUP, NAME, blanks};
 use super::stack::{From, Service, Stack, Use};
 use super::yaml::{Kind, Node};
-use super::{DOOR, FOLDER, GROUP, Note, Problem, SIDECAR};
+use super::{DOOR, Note, Problem};
 
 /// A service that gets a door.
 pub(super) struct Client<'y> {
     pub(super) used: Use<'y>,
-    /// `None` where no preset is known for its image.
-    pub(super) preset: Option<String>,
-    tell: Tell,
+    pub(super) door: Door,
+    told: &'static [Told],
 }
 
 impl<'y> Client<'y> {
     /// A client by what was chosen, else by its image.
     pub(super) fn of(used: Use<'y>, chosen: &[(String, String)]) -> Self {
-        let known = clients::of(&used.service.image, &settings(used.service.body));
-        let own = chosen.iter().rev().find(|(service, _)| *service == used.service.name).map(|(_, preset)| preset.clone());
+        let (name, image) = (used.service.name.clone(), &used.service.image);
+        let own = chosen.iter().rev().find(|(service, _)| *service == name).map(|(_, preset)| preset.clone());
+        let meant = clients::of_image(image).find(|client| own.as_deref() == Some(client.preset));
+        let known = meant.or_else(|| clients::of_service(image, &settings(used.service.body)));
         let preset = own.or_else(|| known.map(|known| known.preset.to_owned()));
-        Self { used, preset, tell: known.map_or(USUAL, |known| known.tell) }
-    }
-
-    /// What its volume, its door's folder and its policy are called.
-    pub(super) fn name(&self) -> &str {
-        &self.used.service.name
-    }
-
-    /// The name of its volume.
-    pub(super) fn volume(&self) -> String {
-        format!("{SIDECAR}-{}", self.name())
+        Self { used, door: Door { name, preset }, told: known.map_or(HOST, |known| known.told) }
     }
 
     /// All changes of its service.
     pub(super) fn edit(&self, stack: &Stack<'y>, edits: &mut Edits<'_>, notes: &mut Vec<Note>) -> Result<(), Problem> {
         let mut service = Body::new(stack, &self.used.service);
         let told = service.refer(&self.used.mount.target, edits);
-        let mount = format!("{}:{FOLDER}:ro", self.volume());
+        let mount = self.door.mount();
         let mount = if self.used.in_flow { format!("\"{mount}\"") } else { mount };
         edits.replace(self.used.item.start..self.used.item.end, mount);
         if !told {
-            service.tell(self.tell, edits, notes)?;
+            self.told.iter().try_for_each(|told| service.tell(*told, edits, notes))?;
         }
-        if self.preset.is_none() {
+        if self.door.preset.is_none() {
             let text = format!(
                 "no preset is known for service `{}`: its policy is `read-only` until you say more in the configuration",
-                self.name()
+                self.door.name
             );
             notes.push(Note { line: self.used.service.key.line, text });
         }
@@ -96,15 +88,14 @@ impl<'s, 'y> Body<'s, 'y> {
         told
     }
 
-    fn tell(&mut self, tell: Tell, edits: &mut Edits<'_>, notes: &mut Vec<Note>) -> Result<(), Problem> {
-        match tell {
-            Tell::Variable(name, value) => self.variable(name, value, edits, notes),
-            Tell::Flags(flags, otherwise) => self.flags(flags, otherwise, edits, notes),
-            Tell::ByHand(what) => {
-                self.by_hand(what, notes);
-                Ok(())
-            }
+    fn tell(&mut self, told: Told, edits: &mut Edits<'_>, notes: &mut Vec<Note>) -> Result<(), Problem> {
+        match told {
+            Told::Variable(name, value) => self.variable(name, value, edits, notes)?,
+            Told::Words(words, otherwise) => self.words(words, otherwise, edits, notes)?,
+            Told::File(name, line) => self.by_hand(&format!("its {name}: `{line}`"), notes),
+            Told::Page(what) => self.by_hand(what, notes),
         }
+        Ok(())
     }
 
     fn by_hand(&self, what: &str, notes: &mut Vec<Note>) {
@@ -149,25 +140,25 @@ impl<'s, 'y> Body<'s, 'y> {
         }
     }
 
-    fn flags(&mut self, flags: &[&str], otherwise: Option<&str>, edits: &mut Edits<'_>, notes: &mut Vec<Note>) -> Result<(), Problem> {
+    fn words(&mut self, words: &[&str], otherwise: Option<&str>, edits: &mut Edits<'_>, notes: &mut Vec<Note>) -> Result<(), Problem> {
         let Some((key, node)) = self.own("command")? else {
             match otherwise {
                 Some(what) => self.by_hand(what, notes),
                 None => {
-                    self.add(&format!("command: [{}]", flags.iter().map(|flag| format!("\"{flag}\"")).collect::<Vec<_>>().join(", ")), &[])
+                    self.add(&format!("command: [{}]", words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")), &[])
                 }
             }
             return Ok(());
         };
         match &node.kind {
-            Kind::List(_) => self.append(key, node, &flags.iter().map(|flag| (*flag).to_owned()).collect::<Vec<_>>(), edits),
+            Kind::List(_) => self.append(key, node, &words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>(), edits),
             Kind::Text(_) => {
                 let end = if node.enclosed { node.end.saturating_sub(1) } else { node.end };
-                edits.insert(end, format!(" {}", flags.join(" ")));
+                edits.insert(end, format!(" {}", words.join(" ")));
                 Ok(())
             }
             Kind::Block(_) | Kind::Nothing | Kind::Map(_) | Kind::Alias(_) => {
-                self.by_hand(&format!("its command: `{}`", flags.join(" ")), notes);
+                self.by_hand(&format!("its command: `{}`", words.join(" ")), notes);
                 Ok(())
             }
         }
@@ -188,7 +179,7 @@ impl<'s, 'y> Body<'s, 'y> {
     fn depends(&mut self, edits: &mut Edits<'_>) -> Result<(), Problem> {
         let Some((key, node)) = self.own("depends_on")? else {
             let condition = format!("{}condition: service_healthy", blanks(self.step));
-            self.add("depends_on:", &[format!("{SIDECAR}:"), condition]);
+            self.add("depends_on:", &[format!("{NAME}:"), condition]);
             return Ok(());
         };
         let column = self.column + self.step;
@@ -198,17 +189,17 @@ impl<'s, 'y> Body<'s, 'y> {
         match &node.kind {
             Kind::Map(entries) if node.enclosed => {
                 let comma = if entries.is_empty() { "" } else { ", " };
-                edits.insert(node.end.saturating_sub(1), format!("{comma}{SIDECAR}: {{condition: service_healthy}}"));
+                edits.insert(node.end.saturating_sub(1), format!("{comma}{NAME}: {{condition: service_healthy}}"));
             }
             Kind::Map(entries) => {
                 let column = entries.first().map_or(column, |(key, _)| key.column);
-                edits.below(node.end, &entry(SIDECAR, "service_healthy", column));
+                edits.below(node.end, &entry(NAME, "service_healthy", column));
             }
             Kind::List(items) if items.iter().any(|item| !matches!(item.kind, Kind::Text(_))) => return Err(unclear(key, "depends_on")),
             // the short form knows no conditions
             Kind::List(items) if node.enclosed => {
                 let lines: String = items.iter().map(|item| entry(item.text(), "service_started", column)).collect();
-                let lines = lines + &entry(SIDECAR, "service_healthy", column);
+                let lines = lines + &entry(NAME, "service_healthy", column);
                 edits.replace(key.end..node.end, format!(":\n{}", lines.trim_end()));
             }
             Kind::List(items) => {
@@ -216,9 +207,9 @@ impl<'s, 'y> Body<'s, 'y> {
                     edits.replace(edits.line_start(item.start)..item.end, format!("{}{}:", blanks(column), item.text()));
                     edits.below(item.end, &format!("{}condition: service_started\n", blanks(column + self.step)));
                 }
-                edits.below(node.end, &entry(SIDECAR, "service_healthy", column));
+                edits.below(node.end, &entry(NAME, "service_healthy", column));
             }
-            Kind::Nothing => edits.below(key.end, &entry(SIDECAR, "service_healthy", column)),
+            Kind::Nothing => edits.below(key.end, &entry(NAME, "service_healthy", column)),
             Kind::Text(_) | Kind::Block(_) | Kind::Alias(_) => return Err(unclear(key, "depends_on")),
         }
         Ok(())
@@ -280,8 +271,4 @@ fn replaced(node: &Node, target: &str, edits: &mut Edits<'_>) -> bool {
         Kind::Map(entries) => entries.iter().filter(|(_, value)| replaced(value, target, edits)).count() > 0,
         Kind::Text(_) | Kind::Block(_) | Kind::Alias(_) | Kind::Nothing => false,
     }
-}
-
-pub(super) fn blanks(width: usize) -> String {
-    " ".repeat(width)
 }

@@ -1,11 +1,12 @@
-//! A compose file with raw mounts of the docker socket → the same one with dockgate between, and its configuration.
-//! Knows nothing of files, diffs and printing. Text outside the changed places stays as it is, byte for byte.
+//! dockgate in compose files: who its clients are, its own service, and a file with raw mounts of the docker socket → the same one with
+//! dockgate between, and its configuration. Knows nothing of files, diffs and printing. Text outside the changed places stays as it is, byte for byte.
 
+mod beside;
 mod client;
-mod clients;
+pub mod clients;
 mod edit;
 mod mount;
-mod sidecar;
+pub mod sidecar;
 mod stack;
 #[cfg(test)]
 mod tests;
@@ -15,16 +16,11 @@ use crate::config::preset;
 
 use client::Client;
 use edit::Edits;
+use sidecar::{Engine, Rights, Sidecar, Socket};
 use stack::{Stack, Use};
 
 /// Where the door's socket is in every client's container.
 const DOOR: &str = "/run/dockgate/docker.sock";
-/// The folder that a client mounts.
-const FOLDER: &str = "/run/dockgate";
-/// The group of the door's socket, and of the folder that holds it.
-const GROUP: &str = "65532";
-/// What the sidecar is called.
-const SIDECAR: &str = "dockgate";
 
 /// What the caller decides.
 #[derive(Debug, Default)]
@@ -89,16 +85,25 @@ pub fn rewrite(text: &str, options: &Options) -> Result<Rewritten, Problem> {
         return Ok(Rewritten { compose: text.to_owned(), config: String::new(), clients: 0, notes });
     }
     stack.without_sidecar()?;
+    let engine = Engine::Socket(socket(&uses));
     let mut edits = Edits::new(&whole);
     let clients: Vec<Client<'_>> = uses.into_iter().map(|used| Client::of(used, &options.chosen)).collect();
     for client in &clients {
         client.edit(&stack, &mut edits, &mut notes)?;
     }
-    sidecar::edit(&stack, &clients, &options.config, &mut edits)?;
+    let doors = clients.into_iter().map(|client| client.door).collect();
+    let sidecar = Sidecar { engine, config: options.config.clone(), doors };
+    beside::edit(&stack, &sidecar, &mut edits)?;
     let compose = edits.apply()?;
-    verify(&compose, &root, &clients)?;
+    verify(&compose, &root, &sidecar)?;
     notes.sort_by_key(|note| note.line);
-    Ok(Rewritten { compose, config: sidecar::config(&clients), clients: clients.len(), notes })
+    Ok(Rewritten { compose, config: sidecar.toml(), clients: sidecar.doors.len(), notes })
+}
+
+/// The engine's socket as the file names it, which says nothing of its group.
+fn socket(uses: &[Use<'_>]) -> Socket {
+    let (source, shown) = uses.first().map_or_else(Default::default, |used| (used.mount.source.clone(), used.mount.filled.clone()));
+    Socket { source, shown, group: None, rights: Rights::Root, selinux: false }
 }
 
 /// Presets exist, and so do the services that they are for.
@@ -117,7 +122,7 @@ fn chosen(options: &Options, uses: &[Use<'_>]) -> Result<(), Problem> {
 }
 
 /// The result says the same as before but for what was meant to change, and mounts the socket nowhere but in the sidecar.
-fn verify(compose: &str, before: &yaml::Node, clients: &[Client<'_>]) -> Result<(), Problem> {
+fn verify(compose: &str, before: &yaml::Node, sidecar: &Sidecar) -> Result<(), Problem> {
     let wrong = |why: &str| {
         Problem::new(None, format!("the rewritten file would not say what it must: {why}"), "rewrite it by hand after docs/migrate.md")
     };
@@ -126,6 +131,6 @@ fn verify(compose: &str, before: &yaml::Node, clients: &[Client<'_>]) -> Result<
     if !stack.uses(&mut Vec::new())?.is_empty() {
         return Err(wrong("a raw mount is left"));
     }
-    let changed: Vec<&str> = clients.iter().map(|client| client.used.service.name.as_str()).collect();
+    let changed: Vec<&str> = sidecar.doors.iter().map(|door| door.name.as_str()).collect();
     if yaml::same_but(before, &after, &changed) { Ok(()) } else { Err(wrong("something else changed")) }
 }

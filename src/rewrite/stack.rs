@@ -2,8 +2,9 @@
 //! Knows nothing of what is done about it.
 
 use super::mount::{Mount, Shows};
+use super::sidecar::NAME;
 use super::yaml::{Kind, Node};
-use super::{Note, Problem, SIDECAR};
+use super::{Note, Problem, clients};
 
 /// Other socket proxies, and the importer of their settings.
 const PROXIES: [(&str, &str); 4] = [
@@ -91,7 +92,7 @@ impl<'y> Stack<'y> {
     pub(super) fn uses(&self, notes: &mut Vec<Note>) -> Result<Vec<Use<'y>>, Problem> {
         let mut uses = Vec::new();
         for service in &self.services {
-            if is_sidecar(service) {
+            if clients::is_dockgate(&service.image) {
                 continue;
             }
             let used = self.used(service, notes)?;
@@ -191,18 +192,13 @@ impl<'y> Stack<'y> {
 
     /// A file with a dockgate in it has been set up already; whoever did that knows what the next door should be.
     pub(super) fn without_sidecar(&self) -> Result<(), Problem> {
-        match self.services.iter().find(|service| service.name == SIDECAR) {
+        match self.services.iter().find(|service| service.name == NAME) {
             Some(service) => Err(Problem::new(
                 service.key.line,
-                format!("there is a service `{SIDECAR}` already, and raw mounts of the socket beside it"),
+                format!("there is a service `{NAME}` already, and raw mounts of the socket beside it"),
                 "add a `[[door]]` and a volume for each of them, as for the doors that are there",
             )),
             None => Ok(()),
         }
     }
-}
-
-fn is_sidecar(service: &Service<'_>) -> bool {
-    let name = service.image.split('@').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
-    name.split(':').next() == Some(SIDECAR)
 }

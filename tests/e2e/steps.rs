@@ -110,7 +110,7 @@ fn what_init_writes_puts_a_client_behind_a_door_as_it_is_written() {
         });
         // a door's volume, seen from the host
         let door = |client: &str| {
-            let volume = bed.run(RAW, &format!("volume inspect --format '{{{{.Mountpoint}}}}' {}_{client}", bed.tag)).ok();
+            let volume = bed.run(RAW, &format!("volume inspect --format '{{{{.Mountpoint}}}}' {}_dockgate-{client}", bed.tag)).ok();
             PathBuf::from(volume.trim()).join("docker.sock")
         };
         let docker = |client: &str, line: &str| {

@@ -42,7 +42,8 @@ pub async fn look(flag: Option<&str>, config: &Config, lines: &mut Vec<Line>) ->
             Ok(found) => (found.upstream, found.said_by),
             Err(failure) => {
                 lines.push(
-                    Line::new(Level::Fail, "engine", failure.message().replace("\n    ", " ")).todos(failure.hints().iter().cloned()),
+                    Line::new(Level::Fail, "engine", failure.message().replacen("\n    ", " ", 1).replace("\n    ", "; "))
+                        .todos(failure.hints().iter().cloned()),
                 );
                 return Ok(None);
             }

@@ -1,10 +1,10 @@
 //! Who has the engine's socket itself, past every door.
 //! Knows nothing of how the engine was asked.
 
-use crate::cli::clients;
 use crate::config::UpstreamUrl;
 use crate::docker::Value;
 use crate::policy::checks::socket_mount::SOCKETS;
+use crate::rewrite::clients;
 
 use super::line::{Level, Line};
 
@@ -25,7 +25,7 @@ pub struct Holder {
 impl Holder {
     /// dockgate must have it.
     pub fn is_dockgate(&self) -> bool {
-        clients::repository(&self.image).is_some_and(|name| name.rsplit('/').next() == Some("dockgate"))
+        clients::is_dockgate(&self.image)
     }
 }
 

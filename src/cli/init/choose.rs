@@ -3,9 +3,9 @@
 
 use std::io::{BufRead, Write};
 
-use crate::cli::clients::{CLIENTS, Client};
 use crate::cli::say::Failure;
 use crate::config;
+use crate::rewrite::clients::{Client, of_preset};
 
 /// Presets that nobody wants by a number of a list.
 const UNLISTED: [&str; 2] = ["deny-all", "unrestricted"];
@@ -19,7 +19,7 @@ const TRIES: usize = 3;
 pub fn named(names: &[String]) -> Result<Vec<&'static Client>, Failure> {
     let mut found = Vec::new();
     for name in names {
-        let client = CLIENTS.iter().find(|client| client.preset == name).ok_or_else(|| unknown(name))?;
+        let client = of_preset(name).ok_or_else(|| unknown(name))?;
         add(&mut found, client);
     }
     Ok(found)
@@ -41,7 +41,7 @@ fn add(found: &mut Vec<&'static Client>, client: &'static Client) {
 /// The list that is asked from, with what each is for.
 fn list() -> Vec<(&'static Client, &'static str)> {
     let listed = config::presets().iter().filter(|preset| !UNLISTED.contains(&preset.name));
-    listed.filter_map(|preset| Some((CLIENTS.iter().find(|client| client.preset == preset.name)?, preset.summary))).collect()
+    listed.filter_map(|preset| Some((of_preset(preset.name)?, preset.summary))).collect()
 }
 
 /// Shows the list, with the proposed ones marked, and reads numbers and names.
@@ -57,7 +57,7 @@ pub fn ask(proposed: &[&'static Client], input: &mut impl BufRead, output: &mut 
         let mark = if proposed.iter().any(|one| one.preset == client.preset) { '*' } else { ' ' };
         show(format!("{mark}{:>3}  {:<20} {summary}", number + 1, client.preset));
     }
-    let default = if proposed.is_empty() { "read-only" } else { "those with a *, which run here with the raw socket" };
+    let default = if proposed.is_empty() { "read-only" } else { "those with a *, which have the raw socket here" };
     for _ in 0..TRIES {
         show(format!("Which clients get a door? Numbers or names, with spaces between; enter for {default}:"));
         let mut line = String::new();
@@ -78,7 +78,7 @@ fn chosen(line: &str, list: &[(&'static Client, &str)], proposed: &[&'static Cli
     let mut found = Vec::new();
     for word in line.split([' ', ',', '\t', '\n', '\r']).filter(|word| !word.is_empty()) {
         let by_number = word.parse::<usize>().ok().and_then(|number| list.get(number.checked_sub(1)?)).map(|(client, _)| *client);
-        let client = by_number.or_else(|| CLIENTS.iter().find(|client| client.preset == word));
+        let client = by_number.or_else(|| of_preset(word));
         add(&mut found, client.ok_or_else(|| format!("there is no `{}` in the list", word.escape_debug()))?);
     }
     match (found.is_empty(), proposed.is_empty()) {

@@ -3,24 +3,14 @@
 
 use std::fs;
 
-use crate::cli::clients::{self, Client};
 use crate::cli::doctor::mounts;
 use crate::cli::ids::{self, Owner};
 use crate::cli::say::{self, Failure};
 use crate::cli::{around, ask, engine};
 use crate::config::{Config, UpstreamUrl};
 use crate::docker::Value;
-
-/// In whose name the engine runs containers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rights {
-    /// Root's.
-    Root,
-    /// A user's: its group is 0 in containers.
-    Rootless,
-    /// Root's, with other ids in containers.
-    Remapped,
-}
+use crate::rewrite::clients::{self, Client};
+use crate::rewrite::sidecar::{Engine, Rights, Socket};
 
 /// An engine, as far as it is known.
 #[derive(Debug)]
@@ -69,12 +59,14 @@ pub fn survey(flag: Option<&str>) -> Result<Surveyed, Failure> {
 
 async fn asked(surveyed: Surveyed) -> Result<Surveyed, Failure> {
     let upstream = engine::upstream(surveyed.url.clone(), None, &around::surroundings())?;
-    let info = match ask::json(&upstream, "/info").await {
-        Ok(info) => info,
-        Err(trouble) => return Ok(Surveyed { silent: Some(trouble.message()), ..surveyed }),
+    // all of them: the container that init runs in may not count as running yet
+    let (info, containers, volumes) =
+        tokio::join!(ask::json(&upstream, "/info"), ask::json(&upstream, "/containers/json?all=1"), ask::json(&upstream, "/volumes"));
+    let (info, containers) = match (info, containers) {
+        (Ok(info), Ok(containers)) => (info, containers),
+        (Err(trouble), _) | (_, Err(trouble)) => return Ok(Surveyed { silent: Some(trouble.message()), ..surveyed }),
     };
-    let (containers, volumes) = tokio::join!(ask::json(&upstream, "/containers/json"), ask::json(&upstream, "/volumes"));
-    let (containers, volumes) = (containers.unwrap_or(Value::Null), volumes.unwrap_or(Value::Null));
+    let volumes = volumes.unwrap_or(Value::Null);
     let surveyed = Surveyed { source: mounts::on_the_host(&containers, &surveyed.url, &around::own_container()), ..surveyed };
     let has = |name: &str| {
         info.get("SecurityOptions")
@@ -93,6 +85,20 @@ async fn asked(surveyed: Surveyed) -> Result<Surveyed, Failure> {
 }
 
 impl Surveyed {
+    /// The engine as dockgate's container reaches it.
+    pub fn engine(&self) -> Engine {
+        let Some(source) = &self.source else { return Engine::Url(self.url.to_string()) };
+        let group = self.group.map(|gid| (gid, ids::group(gid)));
+        // `$` stands for itself
+        Engine::Socket(Socket {
+            source: source.replace('$', "$$"),
+            shown: source.clone(),
+            group,
+            rights: self.rights,
+            selinux: self.selinux,
+        })
+    }
+
     /// The presets of the containers that have its socket.
     pub fn proposed(&self) -> Vec<&'static Client> {
         let mut found: Vec<&'static Client> = Vec::new();
@@ -113,7 +119,7 @@ impl Surveyed {
         };
         say::out(format_args!("engine: {} ({}){group}{rights}", self.url, self.said_by));
         if let Some(why) = &self.silent {
-            say::warn(format_args!("the engine tells nothing, so it is taken for one of root: {why}"));
+            say::warn(format_args!("the engine tells nothing, so it is taken for one of root with its socket at that path: {why}"));
         }
         for (container, image) in &self.holders {
             say::out(format_args!("has the raw socket: {container} ({image})"));

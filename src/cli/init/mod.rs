@@ -2,21 +2,21 @@
 //! Knows nothing of policies: clients get the presets that exist.
 
 mod choose;
+mod compose;
 mod engine;
-mod files;
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use crate::config;
+use crate::rewrite::clients::Client;
+use crate::rewrite::sidecar::{self, Door, Sidecar};
 
 use super::Outcome;
-use super::clients::Client;
 use super::say::{self, Failure, Paint};
 
 use engine::Surveyed;
-use files::Plan;
 
 /// The configuration's name.
 const CONFIG: &str = "dockgate.toml";
@@ -68,18 +68,19 @@ pub fn run(args: &Args) -> Outcome {
     let surveyed = engine::survey(args.upstream.as_deref())?;
     surveyed.say();
     let clients = clients(args, named, &surveyed)?;
-    let plan = Plan { clients, surveyed };
-    let (toml, compose) = (plan.toml(), plan.compose());
+    let doors = clients.iter().map(|client| Door { name: client.preset.to_owned(), preset: Some(client.preset.to_owned()) }).collect();
+    let sidecar = Sidecar { engine: surveyed.engine(), config: format!("./{CONFIG}"), doors };
+    let (toml, compose) = (sidecar.toml(), compose::file(&sidecar, &clients));
     if config::load(CONFIG, &toml).config.is_none() {
         return Err(Failure::refused("these clients do not go together in one configuration"));
     }
     write(&args.dir, &places, [&toml, &compose])?;
-    next(&plan, &args.dir);
+    next(&clients, &args.dir);
     Ok(0)
 }
 
 /// Nothing of what is there is somebody else's work.
-fn free(places: &[PathBuf], args: &Args) -> Result<(), Failure> {
+fn free(places: &[PathBuf; 2], args: &Args) -> Result<(), Failure> {
     match places.iter().find(|place| place.symlink_metadata().is_ok()) {
         None => Ok(()),
         Some(there) => {
@@ -90,6 +91,7 @@ fn free(places: &[PathBuf], args: &Args) -> Result<(), Failure> {
                     "`--dir {}` writes into a folder of its own; `include: [dockgate/{COMPOSE}]` in your compose file takes it in",
                     elsewhere.display()
                 ))
+                .hint(format!("a compose file with your clients in it: `dockgate rewrite {}` puts dockgate between", places[1].display()))
                 .hint("`--force` overwrites it"))
         }
     }
@@ -120,18 +122,31 @@ fn write(folder: &Path, places: &[PathBuf; 2], texts: [&String; 2]) -> Result<()
     Ok(())
 }
 
-fn next(plan: &Plan, folder: &Path) {
+fn next(clients: &[&Client], folder: &Path) {
     let paint = Paint::stdout();
     let (config, compose) = (folder.join(CONFIG), folder.join(COMPOSE));
     say::out(paint.bold("next:"));
-    if plan.clients.iter().any(|client| files::needs_grants(client)) {
+    if clients.iter().any(|client| sidecar::needs_grants(client.preset)) {
         say::out(format_args!(
             "  - grant what containers may have, in {}: the presets grant no binds, volumes and ports",
             config.display()
         ));
     }
-    say::out(format_args!("  - change your clients' services as {} says at `In the service of`", compose.display()));
+    let changed = "changed as it says at `In the service of`";
+    let start = match folder.file_name().filter(|_| folder != Path::new(".")) {
+        Some(name) => {
+            say::out(format_args!(
+                "  - take it into your own compose file: `include: [{}/{COMPOSE}]`, with your clients' services {changed}",
+                name.display()
+            ));
+            "docker compose up -d".to_owned()
+        }
+        None => {
+            say::out(format_args!("  - put your clients' services into {}, {changed}", compose.display()));
+            format!("docker compose -f {} up -d", compose.display())
+        }
+    };
     say::out("  - have the image: `docker build -t dockgate .` in dockgate's repository");
-    say::out(format_args!("  - start it: `docker compose -f {} up -d`", compose.display()));
+    say::out(format_args!("  - start it: `{start}`"));
     say::out("  - see who still has the engine's socket: `dockgate doctor`");
 }

@@ -31,7 +31,9 @@ fn writes_a_file_for_one_client_that_a_newcomer_can_read() {
     let check = place.run(&["check", "dockgate.toml"]).ok();
     assert!(check.contains("1 door, 1 policy, no errors, no warnings"), "{check}");
     let compose = read(&place, "compose.yml");
-    for text in ["--providers.docker.endpoint=unix:///run/dockgate/docker.sock", "- traefik:/run/dockgate/traefik", "group_add: [\""] {
+    for text in
+        ["--providers.docker.endpoint=unix:///run/dockgate/docker.sock", "- dockgate-traefik:/run/dockgate/traefik", "group_add: [\""]
+    {
         assert!(compose.contains(text), "`{text}` is not in\n{compose}");
     }
 }
@@ -78,7 +80,7 @@ fn engine_with_traefik(place: &Place) {
     listening(&place.at("engine.sock"), move |head| {
         let body = match head.split(' ').nth(1).unwrap_or_default() {
             "/info" => r#"{"SecurityOptions":["name=seccomp,profile=builtin","name=rootless"]}"#.to_owned(),
-            "/containers/json" => {
+            "/containers/json?all=1" => {
                 format!(r#"[{{"Names":["/proxy"],"Image":"traefik:v3","Mounts":[{{"Type":"bind","Source":"{socket}"}}]}}]"#)
             }
             _ => r#"{"Volumes":null}"#.to_owned(),
