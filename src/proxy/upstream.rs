@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -17,6 +17,7 @@ use hyper::rt::{Read, Write};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, UnixStream};
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower_service::Service;
@@ -33,6 +34,10 @@ use super::handshake::engine_advice;
 const POOL: usize = 256;
 /// How long a request that is judged whole may take to be taken by the engine; relayed bodies have no such end.
 const TAKING: Duration = Duration::from_secs(60);
+/// How often kept connections are looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// A kept connection that was not used for so long is closed.
+const UNUSED: Duration = Duration::from_secs(30);
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// The Host that the engine sees, whatever the client sent.
@@ -56,8 +61,36 @@ pub enum Address {
 pub struct Upstream {
     address: Arc<Address>,
     tls: Option<Arc<ArcSwap<EngineTls>>>,
-    kept: Arc<Mutex<Vec<Connection>>>,
+    kept: Arc<Mutex<Kept>>,
     idle: Arc<Mutex<VecDeque<Sender>>>,
+}
+
+/// Connections that wait for another request, the one that was used last at the end.
+#[derive(Debug, Default)]
+struct Kept {
+    connections: Vec<(Connection, Instant)>,
+    watched: bool,
+}
+
+impl Kept {
+    /// Lets go of those that the engine has closed, and of those that nobody needed for a while; false where none is left.
+    fn tidy(&mut self, now: Instant) -> bool {
+        self.connections.retain_mut(|(connection, since)| connection.is_quiet() && now.duration_since(*since) < UNUSED);
+        !self.connections.is_empty()
+    }
+}
+
+/// Looks after kept connections as long as there are any.
+async fn watch(kept: Weak<Mutex<Kept>>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let Some(kept) = kept.upgrade() else { return };
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.watched = kept.tidy(Instant::now());
+        if !kept.watched {
+            return;
+        }
+    }
 }
 
 type Sender = SendRequest<Empty<Bytes>>;
@@ -128,7 +161,7 @@ impl Upstream {
         let Some(own) = self.tls.as_ref().filter(|own| own.load().digest != tls.digest) else { return false };
         own.store(Arc::new(tls.clone()));
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).connections.clear();
         true
     }
 
@@ -166,15 +199,18 @@ impl Upstream {
         }
         connection.reset();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < POOL {
-            kept.push(connection);
+        if kept.connections.len() < POOL {
+            kept.connections.push((connection, Instant::now()));
+        }
+        if !std::mem::replace(&mut kept.watched, true) {
+            tokio::spawn(watch(Arc::downgrade(&self.kept)));
         }
     }
 
     /// The connection that was used last: those that nobody needs any more stay behind.
     fn kept(&self) -> Option<Connection> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        std::iter::from_fn(|| kept.pop()).find_map(|mut connection| connection.is_quiet().then_some(connection))
+        std::iter::from_fn(|| kept.connections.pop()).find_map(|(mut connection, _)| connection.is_quiet().then_some(connection))
     }
 
     async fn dial(&self) -> Result<Stream, UpstreamError> {
@@ -300,6 +336,8 @@ impl From<io::Error> for UpstreamError {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -308,5 +346,35 @@ mod tests {
         let mut connection = Connection::new(Stream::Unix(ours));
         let error = written(&mut connection, &vec![b'a'; 8 << 20]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    /// A connection whose reply was read to its end, and the engine's side of it.
+    async fn answered() -> (Connection, UnixStream) {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut connection = Connection::new(Stream::Unix(ours));
+        theirs.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        connection.halves(Framing::None).0.head(false).await.unwrap();
+        (connection, theirs)
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_the_engine_closes_is_let_go_without_a_request() {
+        let upstream = Upstream::new(Address::Unix("/nowhere".into()));
+        let (connection, mut theirs) = answered().await;
+        upstream.keep(connection);
+        theirs.shutdown().await.unwrap();
+        assert_eq!(theirs.read(&mut [0]).await.unwrap(), 0, "our side is closed too");
+        assert!(upstream.kept().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_nobody_needs_is_closed_after_a_while() {
+        let upstream = Upstream::new(Address::Unix("/nowhere".into()));
+        let ((first, mut theirs), (second, _open)) = (answered().await, answered().await);
+        upstream.keep(first);
+        tokio::time::sleep(UNUSED - LOOK * 2).await;
+        upstream.keep(second);
+        assert_eq!(theirs.read(&mut [0]).await.unwrap(), 0);
+        assert!(upstream.kept().is_some() && upstream.kept().is_none(), "the second one is still there");
     }
 }
