@@ -73,8 +73,9 @@ pub fn run(args: &Args) -> Outcome {
             load::count(rewritten.clients, "service"),
             args.file
         ));
+        let save = if args.config_out.is_none() { format!("save what follows as `{}`, ", options.config) } else { String::new() };
         say::err(format_args!(
-            "next: `dockgate check {}`, then `docker compose up -d`, which says what DOCKER_GID must be",
+            "next: {save}`dockgate check {}`, then `docker compose up -d`, which says what DOCKER_GID must be",
             options.config
         ));
     } else {

@@ -170,7 +170,7 @@ impl Sidecar {
                  [policy.{own}.create]\n# images = [\"docker.io/library/*\"]\n# volumes = [\"{own}-*\"]\n# networks = [\"{own}\"]\n"
             ),
             None => format!(
-                "\n# TODO: no preset is known for this client. Set `mode = \"observe\"` for a while, let it do its work, then put here what\n\
+                "\n# no preset is known for this client yet. Set `mode = \"observe\"` for a while, let it do its work, then put here what\n\
                  # `dockgate learn /var/log/dockgate/audit.jsonl --policy {own}` prints, and take the mode out.\n\
                  [policy.{own}]\nextends = [\"read-only\"]\n"
             ),

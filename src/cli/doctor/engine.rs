@@ -144,9 +144,13 @@ fn numbers(version: &str) -> [u32; 3] {
 /// Who may connect to it.
 fn access(url: &UpstreamUrl) -> Line {
     const ABOUT: &str = "access";
-    let UpstreamUrl::Unix(path) = url else {
-        return Line::new(Level::Warn, ABOUT, format!("{url} is not encrypted: who is on the way reads and changes everything"))
-            .todo("use the engine's unix socket");
+    let path = match url {
+        UpstreamUrl::Unix(path) => path,
+        UpstreamUrl::Https(_) => return Line::new(Level::Ok, ABOUT, format!("{url} is encrypted, and its certificate was verified")),
+        UpstreamUrl::Tcp(_) => {
+            return Line::new(Level::Warn, ABOUT, format!("{url} is not encrypted: who is on the way reads and changes everything"))
+                .todo("use the engine's unix socket, or TLS: `https://` (docs/tls.md)");
+        }
     };
     let Ok(owner) = fs::metadata(path).map(|meta| Owner::of(&meta)) else {
         return Line::new(Level::Note, ABOUT, format!("`{}` cannot be seen from here", path.display()));
@@ -185,6 +189,13 @@ mod tests {
             assert_eq!(age(&version(release, api), "there").level, level, "{release}");
         }
         assert!(runc(&version("29.4.0", "1.52")).is_some());
+    }
+
+    #[test]
+    fn an_engine_behind_tls_is_not_called_open() {
+        for (url, level) in [("tcp://engine:2375", Level::Warn), ("https://engine:2376", Level::Ok)] {
+            assert_eq!(access(&url.parse().unwrap()).level, level, "{url}");
+        }
     }
 
     #[test]
