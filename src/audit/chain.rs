@@ -1,18 +1,18 @@
 //! The state between two lines: number, digest of the line before, and the tree of the file.
 //! Knows nothing of files and of what lines say.
 
-use std::io::Write as _;
-
 use jiff::Timestamp;
 use serde_json::Value;
 use ulid::Ulid;
 
 use super::checkpoint::Checkpoint;
 use super::merkle::{Hash, Tree, ZERO, digest, leaf, write_hex};
-use super::record::SCHEMA;
 
 /// The longest line, without its end.
 const MAX_LINE: usize = 64 << 10;
+
+/// What every line begins with.
+const OPENING: &str = "{\"schema\":1,\"sequence\":";
 
 /// How far the trail goes.
 #[derive(Debug, Clone)]
@@ -38,7 +38,9 @@ impl Chain {
     /// Writes the next line. `text` is a record from `"id":` to its closing brace.
     pub fn add(&mut self, text: &str, out: &mut Vec<u8>) {
         let start = out.len();
-        let _cannot_fail = write!(out, r#"{{"schema":{SCHEMA},"sequence":{},"previous":""#, self.sequence + 1);
+        out.extend_from_slice(OPENING.as_bytes());
+        out.extend_from_slice(itoa::Buffer::new().format(self.sequence + 1).as_bytes());
+        out.extend_from_slice(b",\"previous\":\"");
         write_hex(&self.last, out);
         out.extend_from_slice(b"\",");
         if out.len() - start + text.len() > MAX_LINE {

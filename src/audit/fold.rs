@@ -1,14 +1,15 @@
 //! Identical denials above a rate become one line, so that a client that is refused in a loop cannot fill the disk.
-//! Knows nothing of files. What differs in anything but time, process, port and duration is not identical.
+//! Knows nothing of files, nor of what makes two denials identical: each comes with a digest of that.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::chain::moment;
-use super::merkle::{Hash, digest};
+use super::merkle::Hash;
+use super::queue::Entry;
 
 /// Identical ones are counted within this time.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -16,9 +17,6 @@ const WINDOW: Duration = Duration::from_secs(1);
 const MAX_REFS: usize = 1000;
 /// Kinds of denials that are counted at once; beyond it they are written one by one.
 const MAX_KINDS: usize = 1024;
-/// Members that differ between records of the same denial.
-const VOLATILE: [&str; 8] = ["time", "boottime_us", "pid", "duration_us", "upstream_us", "bytes_in", "bytes_out", "previous"];
-
 /// A text and how many records it stands for.
 pub(super) type Folded = (String, u64);
 
@@ -49,8 +47,9 @@ impl Fold {
     }
 
     /// Takes a record; `out` gets what is to be written now.
-    pub fn take(&mut self, text: String, now: Instant, mut out: impl FnMut(Folded)) {
-        let Some((kind, id)) = self.identity(&text) else { return out((text, 1)) };
+    pub fn take(&mut self, line: Entry, now: Instant, mut out: impl FnMut(Folded)) {
+        let Entry { text, kind } = line;
+        let Some(kind) = kind.filter(|_| self.above > 0) else { return out((text, 1)) };
         if self.kinds.len() >= MAX_KINDS && !self.kinds.contains_key(&kind) {
             return out((text, 1));
         }
@@ -63,7 +62,7 @@ impl Fold {
             kind.plain += 1;
             return out((text, 1));
         }
-        let time = Timestamp::now();
+        let (time, id) = (Timestamp::now(), id(&text).to_owned());
         let held = kind.held.get_or_insert_with(|| Held { text, first: time, last: time, refs: Vec::new() });
         held.last = time;
         held.refs.push(id);
@@ -92,23 +91,6 @@ impl Fold {
     pub fn next(&self) -> Option<Instant> {
         self.kinds.values().map(|kind| kind.until).min()
     }
-
-    /// What is the same in identical denials, and the record's id; `None` for anything but a denial.
-    fn identity(&self, text: &str) -> Option<(Hash, String)> {
-        // a quote inside a value is escaped, so only members look like this
-        if self.above == 0 || !text.contains(r#""verdict":"deny""#) || !text.contains(r#""stage":"single""#) {
-            return None;
-        }
-        let Value::Object(mut members) = serde_json::from_str(&format!("{{{text}")).ok()? else { return None };
-        let id = members.remove("id")?.as_str()?.to_owned();
-        VOLATILE.iter().for_each(|name| drop(members.remove(*name)));
-        if let Some(Value::String(address)) = members.get_mut("address")
-            && let Some(port) = address.rfind(':')
-        {
-            address.truncate(port);
-        }
-        Some((digest(Value::Object(members).to_string().as_bytes()), id))
-    }
 }
 
 impl Held {
@@ -123,19 +105,30 @@ impl Held {
     }
 }
 
+/// The id of a record's text, which begins with it.
+fn id(text: &str) -> &str {
+    text.strip_prefix("\"id\":\"").and_then(|rest| rest.split('"').next()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
+    use super::super::merkle::digest;
     use super::*;
 
-    fn denial(id: u32, path: &str) -> String {
-        format!(
-            r#""id":"{id}","stage":"single","time":"{id}","address":"10.0.0.1:{id}","path":"{path}","verdict":"deny","duration_us":{id}}}"#
-        )
+    fn denial(id: u32, path: &str) -> Entry {
+        let text = format!(r#""id":"{id}","stage":"single","time":"{id}","path":"{path}","verdict":"deny","duration_us":{id}}}"#);
+        Entry { text, kind: Some(digest(path.as_bytes())) }
     }
 
-    fn taken(fold: &mut Fold, text: String, now: Instant) -> Vec<Folded> {
+    fn allowed(id: u32) -> Entry {
+        Entry { kind: None, ..denial(id, "/same") }
+    }
+
+    fn taken(fold: &mut Fold, line: Entry, now: Instant) -> Vec<Folded> {
         let mut out = Vec::new();
-        fold.take(text, now, |line| out.push(line));
+        fold.take(line, now, |line| out.push(line));
         out
     }
 
@@ -161,7 +154,7 @@ mod tests {
         let (mut fold, now) = (Fold::new(1), Instant::now());
         for id in 0..5 {
             assert_eq!(taken(&mut fold, denial(id, &format!("/{id}")), now).len(), 1);
-            assert_eq!(taken(&mut fold, denial(id, "/same").replace("deny", "allow"), now).len(), 1);
+            assert_eq!(taken(&mut fold, allowed(id), now).len(), 1);
         }
         let mut never = Fold::new(0);
         assert!((0..50).all(|id| taken(&mut never, denial(id, "/x"), now).len() == 1));

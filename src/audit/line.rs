@@ -8,15 +8,20 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use ulid::Ulid;
 
-use super::members::Members;
+use super::members::{Members, key, string};
+use super::merkle::{Hash, digest};
 use super::moment;
+use super::who::Who;
 use super::words::{Ended, Stage, VerdictWord};
 use crate::docker::{ApiVersion, Value};
+use crate::policy::Policy;
 use crate::policy::rule::{Origin, Rule};
-use crate::policy::{Policy, Subject};
 
 /// Text that is borrowed where nothing in it had to be changed.
 pub(super) type Text<'a> = Cow<'a, str>;
+
+/// Room for the record of a read, so that it is written without growing.
+pub(super) const USUAL: usize = 1024;
 
 /// All members but `schema`, `sequence` and `previous`. `docs/audit.schema.json` describes each.
 #[derive(Debug, Clone)]
@@ -26,24 +31,10 @@ pub(super) struct Line<'a> {
     pub stage: Stage,
     pub time: Time,
     pub boottime_us: u64,
-    pub host: &'a str,
-    pub door: &'a str,
-    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
-    pub uid: Option<u32>,
-    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
-    pub gid: Option<u32>,
-    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
-    pub pid: Option<i32>,
-    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
-    pub exe: Option<Text<'a>>,
+    #[cfg_attr(test, serde(flatten, serialize_with = "members_of"))]
+    pub who: &'a str,
     #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub client_container: Option<&'a str>,
-    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
-    pub tls_subject: Option<Text<'a>>,
-    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
-    pub address: Option<Written<std::net::SocketAddr>>,
-    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
-    pub user_agent: Option<Text<'a>>,
     #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub operation: Option<&'static str>,
     #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
@@ -104,22 +95,14 @@ pub(super) struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// A line for a request that begins now.
-    pub(super) fn new(subject: &'a Subject, policy: &'a Policy) -> Self {
+    pub(super) fn new(who: &'a Who<'_>, policy: &'a Policy) -> Self {
         Self {
             id: Ulid::new().to_string(),
             stage: Stage::Single,
             time: Time(jiff::Timestamp::now()),
             boottime_us: moment::boottime_us(),
-            host: moment::host(),
-            door: &subject.door,
-            uid: subject.peer.map(|peer| peer.uid),
-            gid: subject.peer.map(|peer| peer.gid),
-            pid: subject.peer.and_then(|peer| peer.pid),
-            exe: None,
-            client_container: subject.container.as_deref(),
-            tls_subject: None,
-            address: subject.address.map(Written),
-            user_agent: None,
+            who: who.text(),
+            client_container: who.subject().container.as_deref(),
             operation: None,
             method: None,
             path: None,
@@ -154,71 +137,75 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Writes the members as one JSON object, in their order; what is absent is left out.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        let mut out = Members::begin(out);
-        self.who(&mut out);
-        self.what(&mut out);
-        self.verdict(&mut out);
-        self.outcome(&mut out);
-        out.end();
+    /// Writes the members as they stand in an object, in their order; what is absent is left out.
+    pub(super) fn write(&self, out: &mut String) {
+        out.push_str("\"id\":");
+        string(&self.id, out);
+        let mut members = Members::after(out);
+        self.when(&mut members);
+        members.written(self.who);
+        self.what(&mut members);
+        self.verdict(&mut members);
+        self.outcome(&mut members);
+        out.push('}');
     }
 
-    fn who(&self, out: &mut Members<'_>) {
-        out.text("id", &self.id);
-        out.text("stage", self.stage.as_str());
-        out.shown("time", &format_args!("{:.6}", self.time.0));
-        out.number("boottime_us", self.boottime_us);
-        out.text("host", self.host);
-        out.text("door", self.door);
-        out.some("uid", self.uid.map(u64::from), Members::number);
-        out.some("gid", self.gid.map(u64::from), Members::number);
-        out.some("pid", self.pid, |out, name, pid| out.value(name, &pid));
-        out.some("exe", self.exe.as_deref(), Members::text);
-        out.some("client_container", self.client_container, Members::text);
-        out.some("tls_subject", self.tls_subject.as_deref(), Members::text);
-        out.some("address", self.address.as_ref(), |out, name, address| out.shown(name, &address.0));
-        out.some("user_agent", self.user_agent.as_deref(), Members::text);
+    /// What identical denials have in common; `lasting` is the client without its process and port.
+    pub(super) fn common(&self, lasting: &str) -> Hash {
+        let mut out = String::with_capacity(USUAL);
+        out.push_str(lasting);
+        let mut members = Members::after(&mut out);
+        self.what(&mut members);
+        self.verdict(&mut members);
+        members.some(key!("status"), self.status, Members::number);
+        digest(out.as_bytes())
+    }
+
+    fn when(&self, out: &mut Members<'_>) {
+        out.word(key!("stage"), self.stage.as_str());
+        out.moment(key!("time"), self.time.0);
+        out.number(key!("boottime_us"), self.boottime_us);
     }
 
     fn what(&self, out: &mut Members<'_>) {
-        out.some("operation", self.operation, Members::text);
-        out.some("method", self.method, Members::text);
-        out.some("path", self.path.as_deref(), Members::text);
-        out.some("api_version", self.api_version.as_ref(), |out, name, version| out.shown(name, &version.0));
-        out.list("query", &self.query);
-        out.list("names", &self.names);
-        out.some("image", self.image.as_deref(), Members::text);
-        out.some("registry_auth", self.registry_auth.as_ref(), Members::value);
-        out.some("body", self.body.as_ref(), Members::value);
-        out.some("resource_id", self.resource_id.as_deref(), Members::text);
-        out.list("redacted", &self.redacted);
-        out.list("dropped", &self.dropped);
-        out.list("injected", &self.injected);
-        out.list("warnings", &self.warnings);
-        out.list("checks", &self.checks);
+        out.some(key!("client_container"), self.client_container, Members::text);
+        out.some(key!("operation"), self.operation, Members::word);
+        out.some(key!("method"), self.method, Members::word);
+        out.some(key!("path"), self.path.as_deref(), Members::text);
+        out.some(key!("api_version"), self.api_version.as_ref(), |out, key, version| out.shown(key, &version.0));
+        out.list(key!("query"), &self.query);
+        out.list(key!("names"), &self.names);
+        out.some(key!("image"), self.image.as_deref(), Members::text);
+        out.some(key!("registry_auth"), self.registry_auth.as_ref(), Members::value);
+        out.some(key!("body"), self.body.as_ref(), Members::value);
+        out.some(key!("resource_id"), self.resource_id.as_deref(), Members::text);
+        out.list(key!("redacted"), &self.redacted);
+        out.list(key!("dropped"), &self.dropped);
+        out.list(key!("injected"), &self.injected);
+        out.list(key!("warnings"), &self.warnings);
+        out.list(key!("checks"), &self.checks);
     }
 
     fn verdict(&self, out: &mut Members<'_>) {
-        out.some("client", self.client.as_ref(), |out, name, origin| out.shown(name, &origin.0));
-        out.text("policy", self.policy);
-        out.text("policy_digest", self.policy_digest);
-        out.text("mode", self.mode);
-        out.some("verdict", self.verdict.map(VerdictWord::as_str), Members::text);
-        out.some("reason", self.reason, Members::text);
-        out.some("at", self.at.as_deref(), Members::text);
-        out.some("rule", self.rule.as_ref().map(RuleText::as_str), Members::text);
-        out.some("line", self.line.as_ref(), |out, name, origin| out.shown(name, &origin.0));
+        out.some(key!("client"), self.client.as_ref(), |out, key, origin| out.place(key, &origin.0));
+        out.text(key!("policy"), self.policy);
+        out.text(key!("policy_digest"), self.policy_digest);
+        out.word(key!("mode"), self.mode);
+        out.some(key!("verdict"), self.verdict.map(VerdictWord::as_str), Members::word);
+        out.some(key!("reason"), self.reason, Members::word);
+        out.some(key!("at"), self.at.as_deref(), Members::text);
+        out.some(key!("rule"), self.rule.as_ref().map(RuleText::as_str), Members::text);
+        out.some(key!("line"), self.line.as_ref(), |out, key, origin| out.place(key, &origin.0));
     }
 
     fn outcome(&self, out: &mut Members<'_>) {
-        out.some("status", self.status.map(u64::from), Members::number);
-        out.number("bytes_in", self.bytes_in);
-        out.number("bytes_out", self.bytes_out);
-        out.number("duration_us", self.duration_us);
-        out.some("upstream_us", self.upstream_us, Members::number);
-        out.some("ended", self.ended.map(Ended::as_str), Members::text);
-        out.some("truncated", self.truncated.then_some(&true), Members::value);
+        out.some(key!("status"), self.status, Members::number);
+        out.number(key!("bytes_in"), self.bytes_in);
+        out.number(key!("bytes_out"), self.bytes_out);
+        out.number(key!("duration_us"), self.duration_us);
+        out.some(key!("upstream_us"), self.upstream_us, Members::number);
+        out.some(key!("ended"), self.ended.map(Ended::as_str), Members::word);
+        out.some(key!("truncated"), self.truncated.then_some(&true), Members::value);
     }
 
     /// Names another policy.
@@ -240,6 +227,13 @@ impl<'a> Line<'a> {
         self.names.truncate(4);
         self.redacted.truncate(4);
     }
+}
+
+#[cfg(test)]
+fn members_of<S: Serializer>(members: &&str, serializer: S) -> Result<S::Ok, S::Error> {
+    let object: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&format!("{{{}}}", members.trim_start_matches(','))).map_err(serde::ser::Error::custom)?;
+    object.serialize(serializer)
 }
 
 /// That credentials for a registry came along, and for which one: never what they are.

@@ -33,7 +33,11 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// Writes lower-case hex.
 pub(super) fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
-    bytes.iter().for_each(|byte| out.extend_from_slice(&digits(*byte)));
+    let mut text = [[0; 2]; 32];
+    for part in bytes.chunks(text.len()) {
+        text.iter_mut().zip(part).for_each(|(place, byte)| *place = digits(*byte));
+        out.extend_from_slice(text.get(..part.len()).unwrap_or_default().as_flattened());
+    }
 }
 
 fn digits(byte: u8) -> [u8; 2] {

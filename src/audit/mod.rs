@@ -28,6 +28,7 @@ pub mod sink;
 mod summary;
 pub mod trail;
 pub mod verify;
+pub mod who;
 pub mod words;
 mod writer;
 
@@ -39,4 +40,5 @@ pub use redact::Redactor;
 pub use restore::restore;
 pub use settings::{OnFailure, Place, Settings, Sync};
 pub use trail::{State, Trail, TrailError};
+pub use who::Who;
 pub use words::{Ended, Stage, VerdictWord};

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::chain::moment;
+use super::merkle::Hash;
 
 /// Bytes that may wait for the writer.
 const ROOM: u32 = 16 << 20;
@@ -25,11 +26,26 @@ const MANY: usize = 1024;
 /// Inside one write for longer than this, the file system is called stalled.
 const STALLED: Duration = Duration::from_secs(1);
 
+/// A record on its way to the writer.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// From `"id":` on.
+    pub text: String,
+    /// What it has in common with identical denials; `None` for anything but a denial.
+    pub kind: Option<Hash>,
+}
+
+impl From<String> for Entry {
+    fn from(text: String) -> Self {
+        Self { text, kind: None }
+    }
+}
+
 /// What the writer is handed.
 #[derive(Debug)]
 pub(super) enum What {
-    /// A record from `"id":` on.
-    Line(String),
+    /// A record.
+    Line(Entry),
     /// Nothing: the answer comes when everything before is written.
     Flush,
     /// The end.
@@ -47,7 +63,7 @@ impl Job {
     /// What it takes of the queue's room.
     pub fn cost(&self) -> u32 {
         match &self.what {
-            What::Line(text) => u32::try_from(text.len()).unwrap_or(u32::MAX).clamp(LEAST, ROOM),
+            What::Line(line) => u32::try_from(line.text.len()).unwrap_or(u32::MAX).clamp(LEAST, ROOM),
             What::Flush | What::Close => LEAST,
         }
     }

@@ -8,14 +8,16 @@ use sha2::{Digest, Sha256};
 
 use crate::docker::operations::Kind;
 use crate::docker::{Head, Operation};
-use crate::policy::{Origin, Permit, Policy, Subject};
+use crate::policy::{Origin, Permit, Policy};
 
 use super::credentials;
-use super::line::{BodyNote, Line, Text, Written};
+use super::line::{BodyNote, Line, Text, USUAL, Written};
+use super::queue::Entry;
 use super::redact::{self, Redactor, Shown};
 use super::reply::Capture;
 use super::trail::{Trail, TrailError};
-use super::words::{Ended, Stage};
+use super::who::Who;
+use super::words::{Ended, Stage, VerdictWord};
 
 mod notes;
 
@@ -23,8 +25,6 @@ mod notes;
 pub const SCHEMA: u32 = 1;
 /// What a line may take, less what the writer puts before it.
 const MAX_LINE: usize = 63 * 1024;
-/// Room for the record of a read, so that it is written without growing.
-const USUAL_LINE: usize = 1024;
 /// Elements of a list of names, keys or places.
 const MAX_LIST: usize = 128;
 
@@ -32,6 +32,7 @@ const MAX_LIST: usize = 128;
 #[derive(Debug)]
 pub struct Record<'a> {
     trail: &'a Trail,
+    who: &'a Who<'a>,
     policy: &'a Policy,
     head: Option<&'a Head>,
     started: Instant,
@@ -82,10 +83,11 @@ impl Uploaded {
 
 impl<'a> Record<'a> {
     /// A record for a request that begins now; `head` is absent where it could not be read.
-    pub fn begin(trail: &'a Trail, subject: &'a Subject, policy: &'a Policy, head: Option<&'a Head>) -> Self {
-        let line = Line::new(subject, policy);
+    pub fn begin(trail: &'a Trail, who: &'a Who<'a>, policy: &'a Policy, head: Option<&'a Head>) -> Self {
+        let line = Line::new(who, policy);
         let mut record = Self {
             trail,
+            who,
             policy,
             head,
             started: Instant::now(),
@@ -96,11 +98,9 @@ impl<'a> Record<'a> {
             capture: None,
             closed: false,
         };
-        record.line.exe = subject.exe.as_deref().map(|text| record.shown("exe", redactor(trail).text(text)));
-        record.line.tls_subject = subject.tls.as_ref().map(|holder| record.shown("tls_subject", redactor(trail).text(&holder.subject)));
+        record.line.redacted.extend(who.hidden().map(Cow::Borrowed));
         if let Some(head) = head {
             record.line.method = Some(head.method.as_str());
-            record.line.user_agent = head.user_agent.as_deref().map(|text| record.shown("user_agent", redactor(trail).text(text)));
             record.line.registry_auth = credentials::of(head, redactor(trail));
             if record.line.registry_auth.is_some() {
                 record.line.redacted.push(Cow::Borrowed("registry_auth"));
@@ -122,6 +122,11 @@ impl<'a> Record<'a> {
     /// The id that goes back to the client as `Dockgate-Ref`.
     pub fn id(&self) -> &str {
         &self.line.id
+    }
+
+    /// The operation that was asked for, once that is known.
+    pub fn operation(&self) -> Option<&'static str> {
+        self.line.operation
     }
 
     /// A message about the request for the operator's log, by the rules of the trail.
@@ -238,22 +243,16 @@ impl<'a> Record<'a> {
         query(named, &mut self.line.query, &mut self.line.redacted);
     }
 
-    /// The JSON object of the record as it now is, without the members that the writer puts first.
-    fn object(&mut self) -> String {
+    /// The record as it now is, from the id on: what comes before it is the writer's.
+    fn render(&mut self) -> Entry {
         self.line.duration_us = micros(self.started);
-        let mut out = written(&self.line);
-        if out.len() > MAX_LINE {
+        let mut text = written(&self.line);
+        if text.len() > MAX_LINE {
             self.line.truncate();
-            out = written(&self.line);
+            text = written(&self.line);
         }
-        out
-    }
-
-    /// The text from the id on: what comes before it is the writer's.
-    fn render(&mut self) -> String {
-        let mut object = self.object();
-        object.remove(0);
-        object
+        let foldable = self.line.verdict == Some(VerdictWord::Deny) && self.line.stage == Stage::Single;
+        Entry { text, kind: foldable.then(|| self.line.common(self.who.lasting())) }
     }
 
     fn shown<'t>(&mut self, place: &'static str, shown: Shown<'t>) -> Text<'t> {
@@ -290,9 +289,9 @@ fn redactor(trail: &Trail) -> &Redactor {
 }
 
 fn written(line: &Line<'_>) -> String {
-    let mut out = Vec::with_capacity(USUAL_LINE);
+    let mut out = String::with_capacity(USUAL);
     line.write(&mut out);
-    String::from_utf8(out).unwrap_or_default()
+    out
 }
 
 /// `name=value`, and the names of the keys in which something was hidden.

@@ -12,7 +12,7 @@ use super::chain::Chain;
 use super::checkpoint::{Note, SecretKey};
 use super::files::{Disk, Stream};
 use super::merkle::{digest, hex};
-use super::queue::{Job, Shared, What};
+use super::queue::{Entry, Job, Shared, What};
 use super::settings::{OnFailure, Settings, Sync};
 use super::trail::{State, Trail, TrailError};
 use super::writer::{Start, Writer};
@@ -174,7 +174,7 @@ impl Desk {
         for (id, stage) in lines {
             let (answer, answered) = oneshot::channel();
             let awaited = *stage == "intent";
-            jobs.push(Job { what: What::Line(text(id, stage)), answer: awaited.then_some(answer) });
+            jobs.push(Job { what: What::Line(text(id, stage).into()), answer: awaited.then_some(answer) });
             answers.extend(awaited.then_some(answered));
         }
         self.shared.room.try_acquire_many(jobs.iter().map(Job::cost).sum()).unwrap().forget();
@@ -333,7 +333,7 @@ fn a_line_whose_request_was_given_up_is_not_written() {
     let mut desk = Desk::new(&Settings::default());
     let (answer, answered) = oneshot::channel();
     drop(answered);
-    desk.writer.work(vec![Job { what: What::Line(text("a", "intent")), answer: Some(answer) }], desk.now);
+    desk.writer.work(vec![Job { what: What::Line(text("a", "intent").into()), answer: Some(answer) }], desk.now);
     assert_eq!(desk.fake.shown(), ["open"]);
 }
 
@@ -415,7 +415,7 @@ async fn folds_denials_and_says_all_of_them_before_it_closes() {
     let trail = trail(&fake, OnFailure::DenyChanges);
     for id in 0..50 {
         let text = format!(r#""id":"{id}","stage":"single","time":"t{id}","path":"/x","verdict":"deny"}}"#);
-        trail.append(text).await.unwrap();
+        trail.append(Entry { text, kind: Some([1; 32]) }).await.unwrap();
     }
     trail.close().await.unwrap();
     let lines = fake.lines();

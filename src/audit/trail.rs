@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::chain;
 use super::files::{Disk, Stream};
 use super::open;
-use super::queue::{Job, Shared, What};
+use super::queue::{Entry, Job, Shared, What};
 use super::redact::Redactor;
 use super::settings::{OnFailure, Settings};
 use super::writer::{Start, Writer};
@@ -155,9 +155,9 @@ impl Trail {
     ///
     /// # Errors
     /// When it is not written within two seconds, and at once while the trail is failing or stalled.
-    pub async fn commit(&self, text: String) -> Result<(), TrailError> {
+    pub(super) async fn commit(&self, line: impl Into<Entry>) -> Result<(), TrailError> {
         let error = match self.state() {
-            State::Healthy => match self.ask(What::Line(text), PATIENCE).await {
+            State::Healthy => match self.ask(What::Line(line.into()), PATIENCE).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             },
@@ -175,8 +175,8 @@ impl Trail {
     ///
     /// # Errors
     /// When there is no room for two seconds, or none now while the trail is failing or stalled; the record is then counted.
-    pub async fn append(&self, text: String) -> Result<(), TrailError> {
-        let job = Job { what: What::Line(text), answer: None };
+    pub(super) async fn append(&self, line: impl Into<Entry>) -> Result<(), TrailError> {
+        let job = Job { what: What::Line(line.into()), answer: None };
         let patience = if self.state() == State::Healthy { PATIENCE } else { Duration::ZERO };
         let result = self.hand_over(job, patience).await;
         if let Err(error) = &result {
@@ -186,8 +186,8 @@ impl Trail {
     }
 
     /// Hands over a record where nobody can wait: from a destructor.
-    pub fn append_now(&self, text: String) {
-        let job = Job { what: What::Line(text), answer: None };
+    pub(super) fn append_now(&self, line: impl Into<Entry>) {
+        let job = Job { what: What::Line(line.into()), answer: None };
         let placed = self.shared().room.try_acquire_many(job.cost()).is_ok_and(|room| {
             room.forget();
             self.shared().push(job)

@@ -8,6 +8,8 @@ use super::head::Framing;
 
 /// A chunk-size line: 16 hex digits and CRLF.
 const MAX_SIZE_LINE: usize = 18;
+/// Up to here copying costs less than sharing.
+const COPIED: usize = 2 * 1024;
 /// All trailers together.
 const MAX_TRAILERS: usize = 8 * 1024;
 
@@ -88,7 +90,7 @@ impl BodyDecoder {
             return Piece::Pending;
         }
         let here = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
-        let data = buffer.split_to(here).freeze();
+        let data = piece(buffer, here);
         let left = left - here as u64;
         self.0 = match (self.0, left) {
             (State::Plain(_), 0) => State::End,
@@ -98,6 +100,16 @@ impl BodyDecoder {
         };
         Piece::Data(data)
     }
+}
+
+/// A small piece is copied, so that the buffer stays one and is used again; a large one is handed over.
+fn piece(buffer: &mut BytesMut, length: usize) -> Bytes {
+    if length > COPIED {
+        return buffer.split_to(length).freeze();
+    }
+    let copy = Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default());
+    buffer.advance(length);
+    copy
 }
 
 /// A line without its CRLF; at most `room` bytes with it.

@@ -9,6 +9,8 @@ use super::target::Target;
 pub const MAX_HEAD: usize = 32 * 1024;
 /// Header lines of a head.
 pub const MAX_HEADERS: usize = 64;
+/// One byte more than the longest name that decides something, `sec-websocket-protocol`.
+const LONGEST_NAME: usize = 23;
 
 /// A request head that can be judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,18 +119,22 @@ fn early_faults(rest: &[u8]) -> Result<(), Fault> {
 /// The length up to and with the empty line. Every line must end in CRLF: a bare LF or CR is where readers differ.
 fn head_length(bytes: &[u8]) -> Result<Option<usize>, Fault> {
     let window = bytes.get(..bytes.len().min(MAX_HEAD)).unwrap_or_default();
-    let mut line_start = 0;
-    for (at, byte) in window.iter().enumerate() {
-        match byte {
-            b'\n' if at == line_start || at.checked_sub(1).and_then(|before| window.get(before)) != Some(&b'\r') => {
-                return Err(malformed(""));
-            }
-            b'\n' if at == line_start + 1 => return Ok(Some(at + 1)),
-            b'\n' => line_start = at + 1,
-            b'\r' if window.get(at + 1).is_some_and(|next| *next != b'\n') => return Err(malformed("")),
-            0 => return Err(malformed("")),
-            _ => {}
+    let mut rest = window;
+    while let Some(end) = memchr::memchr(b'\n', rest) {
+        let (line, after) = rest.split_at_checked(end + 1).unwrap_or_default();
+        let Some(text) = line.strip_suffix(b"\r\n") else { return Err(malformed("")) };
+        if memchr::memchr2(b'\r', 0, text).is_some() {
+            return Err(malformed(""));
         }
+        if text.is_empty() {
+            return Ok(Some(window.len() - after.len()));
+        }
+        rest = after;
+    }
+    // what has come of a line that has not ended: a CR may only be its last byte
+    let open = rest.strip_suffix(b"\r").unwrap_or(rest);
+    if memchr::memchr2(b'\r', 0, open).is_some() {
+        return Err(malformed(""));
     }
     if bytes.len() >= MAX_HEAD { Err(Fault::new(FaultKind::HeadTooLarge, "")) } else { Ok(None) }
 }
@@ -145,12 +151,14 @@ fn request_line(head: &[u8]) -> Result<(Line<'_>, &[u8]), Fault> {
     let end = head.iter().position(|b| *b == b'\r').ok_or_else(|| malformed(""))?;
     let (line, rest) = head.split_at_checked(end).ok_or_else(|| malformed(""))?;
     let line = std::str::from_utf8(line).map_err(|_| malformed("request line"))?;
-    let parts: Vec<&str> = line.split(' ').collect();
-    let [method, target, version] = parts.as_slice() else { return Err(malformed("request line")) };
+    let mut parts = line.split(' ');
+    let (Some(method), Some(target), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return Err(malformed("request line"));
+    };
     if !target.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(Fault::new(FaultKind::BadPath, ""));
     }
-    let http = match *version {
+    let http = match version {
         "HTTP/1.1" => Http::V11,
         "HTTP/1.0" => Http::V10,
         _ => return Err(Fault::new(FaultKind::HttpVersion, "")),
@@ -207,13 +215,14 @@ fn assemble(line: Line<'_>, headers: &[httparse::Header<'_>]) -> Result<Head, Fa
 fn collect<'a>(headers: &[httparse::Header<'a>]) -> Result<Singles<'a>, Fault> {
     let mut found = Singles::default();
     for header in headers {
-        let name = header.name.to_ascii_lowercase();
-        let slot = match name.as_str() {
+        let mut place = [0; LONGEST_NAME];
+        let name = lower_case(header.name, &mut place);
+        let slot = match name {
             "host" => &mut found.host,
             "content-length" => &mut found.content_length,
             "transfer-encoding" => &mut found.transfer_encoding,
             "content-type" => {
-                let value = text(&name, header.value)?;
+                let value = text(name, header.value)?;
                 if is_form(value) {
                     return Err(Fault::new(FaultKind::FormBody, name));
                 }
@@ -247,11 +256,22 @@ fn collect<'a>(headers: &[httparse::Header<'a>]) -> Result<Singles<'a>, Fault> {
                 continue;
             }
         };
-        if slot.replace(text(&name, header.value)?).is_some() {
+        if slot.replace(text(name, header.value)?).is_some() {
             return Err(Fault::new(FaultKind::RepeatedHeader, name));
         }
     }
     Ok(found)
+}
+
+/// The name in lower case; of a longer one than any that decides something its first bytes are enough.
+fn lower_case<'a>(name: &str, place: &'a mut [u8; LONGEST_NAME]) -> &'a str {
+    let mut length = 0;
+    for (place, byte) in place.iter_mut().zip(name.bytes()) {
+        *place = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    let short = place.get(..length).unwrap_or_default();
+    std::str::from_utf8(short).unwrap_or_default()
 }
 
 fn text<'a>(name: &str, value: &'a [u8]) -> Result<&'a str, Fault> {

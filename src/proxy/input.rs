@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use tokio::io::AsyncReadExt;
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::time::timeout;
 
 use crate::docker::chunked::{BodyDecoder, Piece};
@@ -15,19 +14,20 @@ use crate::audit::Uploaded;
 
 use super::engine::Sending;
 use super::inspect::Inspection;
+use super::intake::Intake;
+use super::patience::Patience;
 use super::refuse::{Refusal, upload_too_large};
 use super::tunnel::Half;
 
-/// How much one read may add.
-const READ: usize = 16 * 1024;
 /// How much may wait in the buffer while nobody takes it.
 const MAX_AHEAD: usize = 64 * 1024;
 
 /// The reading half of a client's connection.
 pub struct Input<R> {
     reader: R,
-    buffer: BytesMut,
+    intake: Intake,
     body: BodyDecoder,
+    patience: Patience,
 }
 
 /// Why a body did not go on to its end.
@@ -74,7 +74,7 @@ pub struct Deadlines {
 impl<R: Half> Input<R> {
     /// Reads from a fresh connection.
     pub fn new(reader: R) -> Self {
-        Self { reader, buffer: BytesMut::new(), body: BodyDecoder::new(Framing::None) }
+        Self { reader, intake: Intake::default(), body: BodyDecoder::new(Framing::None), patience: Patience::default() }
     }
 
     /// The next head; `None` where the client closed, or stayed idle, between two requests.
@@ -82,27 +82,42 @@ impl<R: Half> Input<R> {
     /// # Errors
     /// The head's faults, and [`FaultKind::HeadTimeout`] for one that does not end in time.
     pub async fn head(&mut self, deadlines: &Deadlines) -> Result<Option<Head>, Fault> {
-        if self.buffer.is_empty() && !timeout(deadlines.idle, self.fill()).await.unwrap_or(false) {
+        self.intake.rest();
+        let mut patience = std::mem::take(&mut self.patience);
+        let head = self.head_within(deadlines, &mut patience).await;
+        self.patience = patience;
+        head
+    }
+
+    async fn head_within(&mut self, deadlines: &Deadlines, patience: &mut Patience) -> Result<Option<Head>, Fault> {
+        if self.intake.buffer.is_empty() && !patience.within(deadlines.idle, self.fill()).await.unwrap_or(false) {
             return Ok(None);
         }
-        match timeout(deadlines.head, self.whole_head()).await {
-            Ok(head) => head,
-            Err(_elapsed) => Err(Fault::new(FaultKind::HeadTimeout, "")),
+        match self.head_here()? {
+            Some(head) => Ok(Some(head)),
+            None => {
+                patience.within(deadlines.head, self.rest_of_head()).await.unwrap_or_else(|| Err(Fault::new(FaultKind::HeadTimeout, "")))
+            }
         }
     }
 
-    async fn whole_head(&mut self) -> Result<Option<Head>, Fault> {
+    /// The head, where all of it has come.
+    fn head_here(&mut self) -> Result<Option<Head>, Fault> {
+        let Some((head, length)) = Head::parse(&self.intake.buffer)? else {
+            return if self.intake.buffer.len() > MAX_HEAD { Err(Fault::new(FaultKind::HeadTooLarge, "")) } else { Ok(None) };
+        };
+        self.intake.buffer.advance(length);
+        self.body = BodyDecoder::new(head.framing);
+        Ok(Some(head))
+    }
+
+    async fn rest_of_head(&mut self) -> Result<Option<Head>, Fault> {
         loop {
-            if let Some((head, length)) = Head::parse(&self.buffer)? {
-                let _head_bytes = self.buffer.split_to(length);
-                self.body = BodyDecoder::new(head.framing);
-                return Ok(Some(head));
-            }
-            if self.buffer.len() > MAX_HEAD {
-                return Err(Fault::new(FaultKind::HeadTooLarge, ""));
-            }
             if !self.fill().await {
-                return if self.buffer.is_empty() { Ok(None) } else { Err(Fault::new(FaultKind::MalformedHead, "")) };
+                return if self.intake.buffer.is_empty() { Ok(None) } else { Err(Fault::new(FaultKind::MalformedHead, "")) };
+            }
+            if let Some(head) = self.head_here()? {
+                return Ok(Some(head));
             }
         }
     }
@@ -128,7 +143,7 @@ impl<R: Half> Input<R> {
     /// The next piece of the body; `None` at its end.
     async fn piece(&mut self) -> Result<Option<Bytes>, Fault> {
         loop {
-            match self.body.next(&mut self.buffer).map_err(|kind| Fault::new(kind, ""))? {
+            match self.body.next(&mut self.intake.buffer).map_err(|kind| Fault::new(kind, ""))? {
                 Piece::Data(data) => return Ok(Some(data)),
                 Piece::End => return Ok(None),
                 Piece::Pending => {
@@ -194,7 +209,7 @@ impl<R: Half> Input<R> {
     /// Resolves when the client closes its side; bytes of a next request stay in the buffer, and where they fill it
     /// nothing more is watched.
     pub async fn closed(&mut self) {
-        while self.buffer.len() < MAX_AHEAD {
+        while self.intake.buffer.len() < MAX_AHEAD {
             if !self.fill().await {
                 return;
             }
@@ -212,11 +227,11 @@ impl<R: Half> Input<R> {
         let mut left = limit;
         let reading = async {
             while left > 0 {
-                self.buffer.clear();
+                self.intake.buffer.clear();
                 if !self.fill().await {
                     return;
                 }
-                left = left.saturating_sub(self.buffer.len());
+                left = left.saturating_sub(self.intake.buffer.len());
             }
         };
         let _elapsed = timeout(patience, reading).await;
@@ -224,16 +239,11 @@ impl<R: Half> Input<R> {
 
     /// The reader and what was read ahead, for a tunnel.
     pub fn parts(&mut self) -> (&mut R, BytesMut) {
-        (&mut self.reader, std::mem::take(&mut self.buffer))
+        (&mut self.reader, std::mem::take(&mut self.intake.buffer))
     }
 
     /// Reads once; false at the end of the stream or where it broke.
     async fn fill(&mut self) -> bool {
-        if self.buffer.is_empty() {
-            self.buffer = BytesMut::new(); // a client that only waits costs no buffer
-            self.reader.readable().await;
-        }
-        self.buffer.reserve(READ);
-        self.reader.read_buf(&mut self.buffer).await.is_ok_and(|read| read > 0)
+        self.intake.fill(&mut self.reader).await.is_ok_and(|read| read > 0)
     }
 }

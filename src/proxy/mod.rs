@@ -12,8 +12,10 @@ mod filter;
 pub mod handshake;
 mod input;
 mod inspect;
+mod intake;
 mod output;
 mod own;
+mod patience;
 mod peer;
 mod pipeline;
 pub mod reconcile;
@@ -22,6 +24,7 @@ mod relay;
 pub mod reload;
 pub mod serve;
 mod tls;
+mod told;
 mod tunnel;
 pub mod upstream;
 

@@ -186,7 +186,9 @@ impl<W: AsyncWrite + Unpin> Output<W> {
 
 fn render(head: &ReplyHead<'_>, out: &mut Vec<u8>) {
     let reason = head.status.canonical_reason().unwrap_or("Unknown");
-    let _cannot_fail = write!(out, "HTTP/1.1 {} {reason}\r\n", head.status.as_u16());
+    for part in ["HTTP/1.1 ", head.status.as_str(), " ", reason, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
     out.extend_from_slice(head.fields);
     if let Some(content_type) = head.content_type {
         [b"Content-Type: ", content_type, b"\r\n"].into_iter().for_each(|part| out.extend_from_slice(part));
@@ -197,7 +199,8 @@ fn render(head: &ReplyHead<'_>, out: &mut Vec<u8>) {
         ReplyFraming::Chunked | ReplyFraming::Close => None,
     };
     if let Some(length) = length {
-        let _cannot_fail = write!(out, "Content-Length: {length}\r\n");
+        let mut digits = itoa::Buffer::new();
+        ["Content-Length: ", digits.format(length), "\r\n"].into_iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
     }
     if head.framing == ReplyFraming::Chunked {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");

@@ -2,6 +2,7 @@
 //! Knows nothing of how any stage does its work.
 
 use std::io;
+use std::pin::pin;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use hyper::StatusCode;
 use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
-use crate::audit::{Ended, Record, Trail, Uploaded};
+use crate::audit::{Ended, Record, Trail, Uploaded, Who};
 use crate::docker::action::{Body, Reading};
 use crate::docker::head::Framing;
 use crate::docker::operations::{Kind, Reply, Row};
@@ -30,6 +31,7 @@ use super::own::OwnSearch;
 use super::reconcile;
 use super::refuse::{Limit, Refusal, operator_line, upload_too_large};
 use super::relay::{Asked, relay};
+use super::told::Told;
 use super::tunnel::{self, Half};
 use super::upstream::{Upstream, UpstreamError};
 
@@ -49,6 +51,8 @@ pub struct Gate {
     pub trail: Trail,
     /// What is protected.
     pub own: OwnSearch,
+    /// What the operator's log was told.
+    pub told: Told,
     /// Who compares the engine's events with requests.
     pub reconciler: Option<reconcile::Handle>,
     /// Turns true when dockgate stops.
@@ -87,15 +91,19 @@ where
     W: AsyncWrite + Unpin,
 {
     let mut client = Client { input: Input::new(reader), output: Output::new(writer) };
+    let mut who = Who::new(&caller.subject, gate.trail.redactor());
+    let mut stopped = pin!(gate.stopped());
     loop {
         let next = tokio::select! {
+            biased;
+            () = &mut stopped => return client.output.shutdown().await,
             head = client.input.head(&door.bounds.deadlines) => head,
-            () = gate.stopped() => return client.output.shutdown().await,
         };
         let Some(head) = next.transpose() else { return client.output.shutdown().await };
+        who.asks(head.as_ref().ok(), gate.trail.redactor());
         client.output.next_request(matches!(&head, Ok(head) if head.method == Method::Head));
         let access = door.access();
-        let mut record = Record::begin(&gate.trail, &caller.subject, access.policy(), head.as_ref().ok());
+        let mut record = Record::begin(&gate.trail, &who, access.policy(), head.as_ref().ok());
         let done = match &head {
             Ok(head) => Call { gate, door, access: &access, caller, head }.run(&mut client, &mut record).await,
             Err(fault) => Err(Refusal::Fault(fault.clone())),
@@ -103,7 +111,7 @@ where
         let keep_alive = head.as_ref().is_ok_and(|head| head.keep_alive);
         let (ended, goes_on) = match done {
             Ok(done) => done,
-            Err(refusal) => refuse(refusal, keep_alive, &mut client, &mut record).await,
+            Err(refusal) => refuse(gate, refusal, keep_alive, &mut client, &mut record).await,
         };
         record.close(ended).await;
         if !goes_on {
@@ -282,7 +290,7 @@ async fn client_gone<R: Half>(
 }
 
 /// The one place where a refused request is answered.
-async fn refuse<R, W>(refusal: Refusal, keep_alive: bool, client: &mut Client<R, W>, record: &mut Record<'_>) -> Done
+async fn refuse<R, W>(gate: &Gate, refusal: Refusal, keep_alive: bool, client: &mut Client<R, W>, record: &mut Record<'_>) -> Done
 where
     R: Half,
     W: AsyncWrite + Unpin,
@@ -295,9 +303,7 @@ where
             record.refused(refusal.code());
         }
     }
-    if let Some(line) = operator_line(&refusal) {
-        tracing::info!(id = record.id(), "{}", record.message(&line));
-    }
+    tell(gate, &refusal, record);
     if matches!(refusal, Refusal::ClientGone) {
         return (Ended::ClientGone, false);
     }
@@ -318,6 +324,15 @@ where
         input.discard(DISCARD, DISCARD_TIME).await;
     }
     (Ended::Refused, goes_on && told)
+}
+
+/// The operator's log hears of denials, but not of each one of a flood.
+fn tell(gate: &Gate, refusal: &Refusal, record: &Record<'_>) {
+    if let Refusal::Denied(denial) = refusal
+        && let Some(untold) = gate.told.next((record.operation().unwrap_or_default(), denial.reason.code()), Instant::now())
+    {
+        tracing::info!(id = record.id(), "{}", record.message(&operator_line(denial, untold)));
+    }
 }
 
 /// After a fault in framing nobody knows where the next request would begin.

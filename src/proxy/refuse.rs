@@ -119,7 +119,8 @@ impl Refusal {
             Self::Overload => Cow::Borrowed("dockgate: too many connections [overload]"),
             Self::ClientGone => Cow::Borrowed("dockgate: the client closed the connection [client-gone]"),
         };
-        serde_json::json!({ "message": format!("{text} (ref {reference})") }).to_string().into_bytes()
+        let message = serde_json::to_string(&format!("{text} (ref {reference})")).unwrap_or_default();
+        format!("{{\"message\":{message}}}").into_bytes()
     }
 }
 
@@ -242,16 +243,8 @@ fn fault_sentence(kind: FaultKind) -> Cow<'static, str> {
     })
 }
 
-/// The one line that the operator's log gets for a denial, with advice.
-pub fn operator_line(refusal: &Refusal) -> Option<String> {
-    match refusal {
-        Refusal::Denied(denial) => Some(format!("{}; {}", shown(&denial.message()), denial.advice())),
-        Refusal::Fault(_)
-        | Refusal::Engine(..)
-        | Refusal::Upstream
-        | Refusal::Trail(_)
-        | Refusal::Limit(_)
-        | Refusal::Overload
-        | Refusal::ClientGone => None,
-    }
+/// The one line that the operator's log gets for a denial, with advice; `untold` are those of its kind that got none.
+pub fn operator_line(denial: &Denial, untold: u64) -> String {
+    let line = format!("{}; {}", shown(&denial.message()), denial.advice());
+    if untold == 0 { line } else { format!("{line} ({untold} more like it are on the trail alone)") }
 }

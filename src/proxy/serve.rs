@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::audit::{Ended, Record, Trail};
+use crate::audit::{Ended, Record, Trail, Who};
 use crate::config::{Config, Listen, Purpose};
 
 use super::access::Access;
@@ -23,6 +23,7 @@ use super::reconcile::{Reconciler, Report};
 use super::refuse::Refusal;
 use super::reload::Policies;
 use super::tls;
+use super::told::Told;
 use super::upstream::{Address, Upstream};
 
 /// How long the accept loop waits when descriptors have run out.
@@ -61,6 +62,7 @@ impl Server {
             own: OwnSearch::new(protected(config, &upstream), names(engine(&upstream))),
             upstream,
             trail,
+            told: Told::default(),
             stopping,
         };
         Ok(Self {
@@ -174,7 +176,8 @@ where
     W: tokio::io::AsyncWrite + Unpin,
 {
     let access = door.access();
-    let mut record = Record::begin(&gate.trail, &caller.subject, access.policy(), None);
+    let who = Who::new(&caller.subject, gate.trail.redactor());
+    let mut record = Record::begin(&gate.trail, &who, access.policy(), None);
     record.refused(refusal.code());
     record.status(refusal.status().as_u16());
     let reference = record.id().to_owned();
@@ -217,4 +220,20 @@ fn names(files: impl IntoIterator<Item = PathBuf>) -> Vec<String> {
         [Some(plain), real].into_iter().flatten().map(|path| path.to_string_lossy().into_owned())
     };
     files.into_iter().flat_map(both).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<A, F: Future>(_task: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Thousands of silent streams are held, each with its task; and a task is copied when it is made.
+    #[test]
+    fn the_task_of_a_connection_is_small() {
+        let size = size(|(gate, door, accepted, places)| connection(gate, door, accepted, places));
+        assert!(size <= 12 * 1024, "{size} bytes");
+    }
 }

@@ -18,7 +18,7 @@ use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
-use crate::audit::{Ended, Record};
+use crate::audit::{Ended, Record, Who};
 use crate::policy::Subject;
 use crate::policy::subject::Certificate;
 
@@ -40,9 +40,6 @@ impl Half for ReadHalf<TlsStream<TcpStream>> {
     async fn gone(&self) {
         pending().await
     }
-
-    /// Only a read tells.
-    async fn readable(&self) {}
 }
 
 /// What came of a connection's first bytes.
@@ -74,7 +71,8 @@ pub(super) async fn serve(gate: &Gate, door: &DoorState, subject: Subject, strea
 /// Records a connection that there is no room for. It gets no answer: a handshake would cost what there is too little of.
 pub(super) async fn turned_away(gate: &Gate, door: &DoorState, subject: &Subject, refusal: &Refusal) {
     let access = door.access();
-    let mut record = Record::begin(&gate.trail, subject, access.policy(), None);
+    let who = Who::new(subject, gate.trail.redactor());
+    let mut record = Record::begin(&gate.trail, &who, access.policy(), None);
     record.refused(refusal.code());
     record.close(Ended::Refused).await;
 }
@@ -132,7 +130,8 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 /// Records a handshake that failed, and tells the client where it can read it.
 async fn refuse(gate: &Gate, door: &DoorState, subject: &Subject, (fault, why): (HandshakeFault, &str), stream: Option<TcpStream>) {
     let access = door.access();
-    let mut record = Record::begin(&gate.trail, subject, access.policy(), None);
+    let who = Who::new(subject, gate.trail.redactor());
+    let mut record = Record::begin(&gate.trail, &who, access.policy(), None);
     record.refused(fault.code());
     let (sentence, advice) = fault.said();
     let address = subject.address.map(|address| address.to_string()).unwrap_or_default();

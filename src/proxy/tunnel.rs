@@ -7,22 +7,20 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use hyper::StatusCode;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, Interest};
 
 use crate::audit::{Ended, Record};
 use crate::docker::head::Upgrade;
 
 use super::engine::{Answer, Connection, ReadSide, WriteSide};
 use super::input::Input;
+use super::intake::Intake;
 use super::output::{Output, ReplyFraming, ReplyHead};
 
 /// A client's reading half that can tell a closed connection from one that is closed in one direction.
 pub trait Half: AsyncRead + Unpin {
     /// Resolves when the client has closed both directions, where that shows.
     fn gone(&self) -> impl Future<Output = ()> + Send;
-
-    /// Resolves when a read would not wait, as far as that can be known.
-    fn readable(&self) -> impl Future<Output = ()> + Send;
 }
 
 /// How often a client that has ended its side is looked at.
@@ -35,10 +33,6 @@ impl Half for tokio::net::unix::ReadHalf<'_> {
             tokio::time::sleep(LOOK).await;
         }
     }
-
-    async fn readable(&self) {
-        let _the_read_says_why_not = self.ready(Interest::READABLE).await;
-    }
 }
 
 impl Half for tokio::net::tcp::ReadHalf<'_> {
@@ -46,16 +40,10 @@ impl Half for tokio::net::tcp::ReadHalf<'_> {
     async fn gone(&self) {
         std::future::pending().await
     }
-
-    async fn readable(&self) {
-        let _the_read_says_why_not = self.ready(Interest::READABLE).await;
-    }
 }
 
 /// How long the client may keep its side open after the engine has closed both of its own.
 const LINGER: Duration = Duration::from_secs(30);
-/// One read.
-const PIECE: usize = 64 * 1024;
 
 /// Answers the client and relays until both directions have ended.
 pub async fn run<R, W>(
@@ -131,12 +119,12 @@ where
 {
     let Client { reader, ahead, writer } = client;
     let up = async {
-        let flow = upwards(reader, &mut to_engine, ahead, sent).await;
+        let flow = relay(reader, &mut to_engine, ahead, sent).await;
         let _already_gone = to_engine.shutdown().await;
         (flow, reader)
     };
     let down = async {
-        let flow = downwards(&mut from_engine, writer, early, received).await;
+        let flow = relay(&mut from_engine, writer, early, received).await;
         let _already_gone = writer.shutdown().await;
         flow
     };
@@ -173,35 +161,21 @@ enum Flow {
 }
 
 /// A direction that waits has no buffer: thousands of tunnels are open and silent.
-async fn upwards<R: Half>(from: &mut R, to: &mut WriteSide<'_>, mut buffer: BytesMut, count: &mut u64) -> Flow {
+async fn relay<R, W>(from: &mut R, to: &mut W, ahead: BytesMut, count: &mut u64) -> Flow
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let mut intake = Intake::with(ahead);
     loop {
-        if !buffer.is_empty() {
-            *count += buffer.len() as u64;
-            if to.write_all(&buffer).await.is_err() {
+        if !intake.buffer.is_empty() {
+            *count += intake.buffer.len() as u64;
+            if to.write_all(&intake.buffer).await.is_err() || to.flush().await.is_err() {
                 return Flow::WriteBroke;
             }
-            buffer = BytesMut::new();
+            intake.buffer.clear();
         }
-        from.readable().await;
-        buffer.reserve(PIECE);
-        match from.read_buf(&mut buffer).await {
-            Ok(0) => return Flow::Ended,
-            Ok(_) => {}
-            Err(_) => return Flow::ReadBroke,
-        }
-    }
-}
-
-async fn downwards<W: AsyncWrite + Unpin>(from: &mut ReadSide<'_>, to: &mut W, mut buffer: BytesMut, count: &mut u64) -> Flow {
-    loop {
-        if !buffer.is_empty() {
-            *count += buffer.len() as u64;
-            if to.write_all(&buffer).await.is_err() || to.flush().await.is_err() {
-                return Flow::WriteBroke;
-            }
-            buffer = BytesMut::new();
-        }
-        match from.take(&mut buffer, PIECE).await {
+        match intake.fill(from).await {
             Ok(0) => return Flow::Ended,
             Ok(_) => {}
             Err(_) => return Flow::ReadBroke,

@@ -32,8 +32,6 @@ use super::handshake::engine_advice;
 
 /// Idle connections that are kept: one that is missing costs a request more than everything else together.
 const POOL: usize = 256;
-/// How long a request that is judged whole may take to be taken by the engine; relayed bodies have no such end.
-const TAKING: Duration = Duration::from_secs(60);
 /// How often kept connections are looked at.
 const LOOK: Duration = Duration::from_millis(200);
 /// A kept connection that was not used for so long is closed.
@@ -180,7 +178,7 @@ impl Upstream {
         let relayed = matches!(permit.action().body, ActionBody::Opaque(framing) if framing != Framing::None);
         if !relayed && !permit.opens_tunnel() {
             while let Some(mut connection) = self.kept() {
-                match written(&mut connection, &bytes).await {
+                match connection.write(&bytes).await {
                     Ok(()) => return Ok(connection),
                     Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(UpstreamError::Answer(error)),
                     Err(_) => {} // one that breaks in the middle of a request has not delivered it
@@ -188,7 +186,7 @@ impl Upstream {
             }
         }
         let mut connection = Connection::new(self.dial().await?);
-        written(&mut connection, &bytes).await.map_err(UpstreamError::Answer)?;
+        connection.write(&bytes).await.map_err(UpstreamError::Answer)?;
         Ok(connection)
     }
 
@@ -313,10 +311,6 @@ impl Upstream {
     }
 }
 
-async fn written(connection: &mut Connection, bytes: &[u8]) -> io::Result<()> {
-    tokio::time::timeout(TAKING, connection.write(bytes)).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-}
-
 /// What to do about it stands behind what an engine's handshake came to.
 fn advised(error: &io::Error) -> String {
     format!("{error}{}", engine_advice(error))
@@ -344,7 +338,7 @@ mod tests {
     async fn an_engine_that_takes_nothing_any_more_holds_no_request_for_ever() {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         let mut connection = Connection::new(Stream::Unix(ours));
-        let error = written(&mut connection, &vec![b'a'; 8 << 20]).await.unwrap_err();
+        let error = connection.write(&vec![b'a'; 8 << 20]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 

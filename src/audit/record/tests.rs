@@ -6,7 +6,7 @@ use super::super::words::VerdictWord;
 use crate::docker::operations::TABLE;
 use crate::docker::{Action, Endpoint};
 use crate::policy::subject::Peer;
-use crate::policy::{Create, Facts, Level, Mode, Origin, Rule, RuleTable, Verdict, judge};
+use crate::policy::{Create, Facts, Level, Mode, Origin, Rule, RuleTable, Subject, Verdict, judge};
 
 fn subject() -> Subject {
     Subject {
@@ -26,6 +26,12 @@ fn trail() -> Trail {
 
 use crate::json_schema as schema;
 
+/// All members of a client, in the order of their names, as the second opinion writes them.
+const CLIENT: &str = concat!(
+    r#","address":"127.0.0.1:1","door":"d","exe":"/bin/x","gid":1,"host":"h","pid":1,"tls_subject":"CN=x","#,
+    r#""uid":1,"user_agent":"x""#
+);
+
 fn full() -> Line<'static> {
     let rule = policy().rules.allowing(&action("GET /containers/json HTTP/1.1\r\n\r\n"), &Facts::default()).unwrap().clone();
     let origin = rule.origin.clone();
@@ -35,16 +41,8 @@ fn full() -> Line<'static> {
         stage: Stage::Single,
         time: Time(jiff::Timestamp::UNIX_EPOCH),
         boottime_us: 1,
-        host: "h",
-        door: "d",
-        uid: Some(1),
-        gid: Some(1),
-        pid: Some(1),
-        exe: Some("/bin/x".into()),
+        who: CLIENT,
         client_container: Some("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"),
-        tls_subject: Some("CN=x".into()),
-        address: Some(Written("127.0.0.1:1".parse().unwrap())),
-        user_agent: Some("x".into()),
         operation: Some("ContainerList"),
         method: Some("GET"),
         path: Some(text()),
@@ -103,17 +101,18 @@ fn action(request: &str) -> Action {
 fn change(request: &str) -> Vec<serde_json::Value> {
     let (trail, policy, subject, head) = (trail(), policy(), subject(), head(request));
     let Verdict::Allow(permit) = judge(&policy, &subject, action(request), &Facts::default()) else { panic!() };
-    let mut record = Record::begin(&trail, &subject, &policy, Some(&head));
+    let who = Who::new(&subject, trail.redactor());
+    let mut record = Record::begin(&trail, &who, &policy, Some(&head));
     record.endpoint(&permit.action().endpoint);
     record.action(permit.action());
     record.permit(&permit);
     record.line.stage = Stage::Intent;
-    let intent = record.render();
+    let intent = record.render().text;
     record.line.stage = Stage::Outcome;
     record.status(201);
     record.reply_piece(br#"{"Id":"0123","Warnings":[]}"#);
     record.finish(Ended::Complete);
-    let outcome = record.render();
+    let outcome = record.render().text;
     record.closed = true;
     [intent, outcome].iter().map(|line| schema::record(&whole(line))).collect()
 }
@@ -131,17 +130,16 @@ fn post(path: &str, body: &str) -> String {
 fn a_line_is_written_as_serde_writes_it() {
     let full = full();
     let mut bare = full.clone();
-    (bare.uid, bare.pid, bare.exe, bare.path, bare.body, bare.rule, bare.line, bare.ended) =
-        (None, None, None, None, None, None, None, None);
+    (bare.who, bare.client_container, bare.path, bare.body, bare.rule, bare.line, bare.ended) = ("", None, None, None, None, None, None);
     bare.query.clear();
     bare.truncated = false;
     let mut odd = full.clone();
-    odd.exe = Some("\"\\\u{1}\u{7f}\u{2028}é".into());
+    odd.path = Some("\"\\\u{1}\u{7f}\u{2028}é".into());
     odd.query = vec![String::new(), "a=\n".to_owned()];
     for line in [full, bare, odd] {
-        let mut out = Vec::new();
+        let mut out = "{".to_owned();
         line.write(&mut out);
-        assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string(&line).unwrap());
+        assert_eq!(out, serde_json::to_string(&line).unwrap());
     }
 }
 
@@ -219,16 +217,42 @@ fn a_refused_request_shows_its_path_and_only_what_is_known_of_its_query() {
         ("GET /containers/json?all=x&limit=5&zzz=1 HTTP/1.1\r\n\r\n", "/containers/json", "all=hmac"),
     ] {
         let head = head(request);
-        let mut record = Record::begin(&trail, &subject, &policy, Some(&head));
+        let who = Who::new(&subject, trail.redactor());
+        let mut record = Record::begin(&trail, &who, &policy, Some(&head));
         if let Ok(endpoint) = Endpoint::find(&head) {
             record.endpoint(&endpoint);
         }
         record.refused("unknown-endpoint");
         record.finish(Ended::Refused);
-        let line = schema::record(&whole(&record.render()));
+        let line = schema::record(&whole(&record.render().text));
         record.closed = true;
         assert_eq!(line["path"], path);
         assert!(line["query"][0].as_str().unwrap().starts_with(query), "{line}");
         assert!(!line["query"].to_string().contains("zzz="), "{line}");
     }
+}
+
+#[test]
+fn identical_denials_have_a_common_digest_and_others_another() {
+    let (trail, policy) = (trail(), policy());
+    let clients: Vec<Subject> = [(1000, 1), (1000, 2), (1001, 1)]
+        .map(|(uid, pid)| Subject { peer: Some(Peer { uid, gid: 1, pid: Some(pid) }), ..subject() })
+        .to_vec();
+    let kind = |client: &Subject, request: &str, verdict| {
+        let (who, head) = (Who::new(client, trail.redactor()), head(request));
+        let mut record = Record::begin(&trail, &who, &policy, Some(&head));
+        record.endpoint(&Endpoint::find(&head).unwrap());
+        record.line.verdict = Some(verdict);
+        record.finish(Ended::Refused);
+        record.closed = true;
+        record.render().kind
+    };
+    let (kill, stop) = ("POST /containers/a/kill HTTP/1.1\r\n\r\n", "POST /containers/a/stop HTTP/1.1\r\n\r\n");
+    let first = kind(&clients[0], kill, VerdictWord::Deny);
+    assert!(first.is_some());
+    assert_eq!(kind(&clients[1], kill, VerdictWord::Deny), first, "another process of the same user");
+    assert_ne!(kind(&clients[2], kill, VerdictWord::Deny), first, "another user");
+    assert_ne!(kind(&clients[0], stop, VerdictWord::Deny), first, "another operation");
+    assert_eq!(kind(&clients[0], kill, VerdictWord::Allow), None);
+    assert_eq!(kind(&clients[0], kill, VerdictWord::Refuse), None);
 }

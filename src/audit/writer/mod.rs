@@ -177,8 +177,8 @@ impl Writer {
                 continue;
             }
             match job.what {
-                What::Line(text) if job.answer.is_some() => lines.push(Line { text, records: 1, awaited: true }),
-                What::Line(text) => self.fold.take(text, now, |(text, records)| lines.push(Line { text, records, awaited: false })),
+                What::Line(line) if job.answer.is_some() => lines.push(Line { text: line.text, records: 1, awaited: true }),
+                What::Line(line) => self.fold.take(line, now, |(text, records)| lines.push(Line { text, records, awaited: false })),
                 What::Flush => self.fold.drain(|(text, records)| lines.push(Line { text, records, awaited: false })),
                 What::Close => {
                     closing = Some(job.answer);

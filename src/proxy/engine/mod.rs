@@ -6,12 +6,15 @@ mod stream;
 mod text;
 
 use std::io::{self, IoSlice};
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWriteExt;
 
 use crate::docker::chunked::{BodyDecoder, Piece};
 use crate::docker::head::Framing;
+
+use super::intake::Intake;
 
 pub use head::Answer;
 pub use stream::{ReadSide, Stream, WriteSide};
@@ -19,10 +22,8 @@ pub use text::{Unwritable, request};
 
 /// The head of a reply; the engine's are under 1 KiB.
 const MAX_HEAD: usize = 64 * 1024;
-/// What the first read of a reply has room for.
-const LEAST: usize = 8 * 1024;
-/// What one read has room for when replies come faster than they are taken.
-const MOST: usize = 256 * 1024;
+/// How long the engine may take nothing of a request that is judged; bodies that are relayed have no such end.
+const TAKING: Duration = Duration::from_secs(60);
 /// Interim answers before the final one.
 const MAX_INTERIM: usize = 8;
 
@@ -36,8 +37,7 @@ pub struct Connection {
 /// The reply that is read from a connection.
 #[derive(Debug)]
 pub struct Reply {
-    buffer: BytesMut,
-    room: usize,
+    intake: Intake,
     body: Body,
     closes: bool,
 }
@@ -56,7 +56,7 @@ enum Body {
 impl Connection {
     /// A connection that has just been made.
     pub fn new(stream: Stream) -> Self {
-        Self { stream, reply: Reply { buffer: BytesMut::new(), room: LEAST, body: Body::Unknown, closes: false } }
+        Self { stream, reply: Reply { intake: Intake::default(), body: Body::Unknown, closes: false } }
     }
 
     /// Writes a request, or the head of one whose body follows.
@@ -64,7 +64,12 @@ impl Connection {
     /// # Errors
     /// The connection's.
     pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.sides().1.write_all(bytes).await
+        let rest = bytes.get(self.stream.try_write(bytes)..).unwrap_or_default();
+        if rest.is_empty() {
+            return Ok(()); // nearly always: the socket's buffer is empty
+        }
+        let writing = async { self.stream.sides().1.write_all(rest).await };
+        tokio::time::timeout(TAKING, writing).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// The two directions, which are used side by side while a body is sent.
@@ -75,13 +80,13 @@ impl Connection {
 
     /// The stream and what was read ahead, for a tunnel.
     pub fn into_parts(self) -> (Stream, BytesMut) {
-        (self.stream, self.reply.buffer)
+        (self.stream, self.reply.intake.buffer)
     }
 
     /// True where the reply was read to its end, nothing came after it, and the engine did not close: another request may follow.
     pub fn is_idle(&mut self) -> bool {
         let framed = matches!(&self.reply.body, Body::Framed(decoder) if decoder.ended());
-        framed && !self.reply.closes && self.reply.buffer.is_empty() && self.stream.is_quiet()
+        framed && !self.reply.closes && self.reply.intake.buffer.is_empty() && self.stream.is_quiet()
     }
 
     /// True where an idle connection is as it was: the engine neither closed it nor sent what nobody asked for.
@@ -92,7 +97,7 @@ impl Connection {
     /// Makes an idle connection ready for the next request.
     pub fn reset(&mut self) {
         self.reply.body = Body::Unknown;
-        self.reply.room = LEAST;
+        self.reply.intake.rest();
     }
 }
 
@@ -111,15 +116,15 @@ impl Receiving<'_> {
     pub async fn head(&mut self, bodyless: bool) -> io::Result<Answer> {
         let mut interim = 0;
         loop {
-            if let Some((answer, length)) = Answer::parse(&self.reply.buffer)? {
-                let _head_bytes = self.reply.buffer.split_to(length);
+            if let Some((answer, length)) = Answer::parse(&self.reply.intake.buffer)? {
+                self.reply.intake.buffer.advance(length);
                 if answer.is_final() {
                     self.reply.body = body(answer.framing(bodyless));
                     self.reply.closes = answer.closes;
                     return Ok(answer);
                 }
                 interim += 1;
-            } else if self.reply.buffer.len() > MAX_HEAD || interim > MAX_INTERIM {
+            } else if self.reply.intake.buffer.len() > MAX_HEAD || interim > MAX_INTERIM {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "the head of the reply is too large"));
             } else if !self.fill().await? {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -132,7 +137,7 @@ impl Receiving<'_> {
     /// # Errors
     /// Broken chunks.
     pub fn here(&mut self) -> io::Result<Option<Bytes>> {
-        let Reply { buffer, body, .. } = &mut *self.reply;
+        let Reply { intake: Intake { buffer, .. }, body, .. } = &mut *self.reply;
         match body {
             Body::Framed(decoder) => match decoder.next(buffer) {
                 Ok(Piece::Data(data)) => Ok(Some(data)),
@@ -167,14 +172,9 @@ impl Receiving<'_> {
         }
     }
 
-    /// Reads once; false at the end of the stream. A reader that was filled twice has more room the next time.
+    /// Reads once; false at the end of the stream.
     async fn fill(&mut self) -> io::Result<bool> {
-        let Reply { buffer, room, .. } = &mut *self.reply;
-        let read = self.read.take(buffer, *room).await?;
-        if read >= *room {
-            *room = (*room * 2).min(MOST);
-        }
-        Ok(read > 0)
+        Ok(self.reply.intake.fill(&mut self.read).await? > 0)
     }
 }
 

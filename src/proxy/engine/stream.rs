@@ -5,8 +5,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
 use tokio_rustls::client::TlsStream;
 
@@ -65,6 +64,15 @@ impl Stream {
         }
     }
 
+    /// Writes what the socket takes now; 0 where it takes nothing, or cannot say without waiting.
+    pub fn try_write(&self, bytes: &[u8]) -> usize {
+        match self {
+            Self::Unix(socket) => socket.try_write(bytes).unwrap_or(0),
+            Self::Tcp(socket) => socket.try_write(bytes).unwrap_or(0),
+            Self::Tls(_) => 0,
+        }
+    }
+
     /// True where nothing waits to be read, not even the end: the engine neither closed nor sent what nobody asked for.
     pub fn is_quiet(&mut self) -> bool {
         let mut byte = [0];
@@ -78,22 +86,6 @@ impl Stream {
             }
         };
         read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-    }
-}
-
-impl ReadSide<'_> {
-    /// Reads once into a buffer that is given `room` when there is something to read; 0 at the end.
-    ///
-    /// # Errors
-    /// The socket's.
-    pub async fn take(&mut self, buffer: &mut BytesMut, room: usize) -> io::Result<usize> {
-        match self {
-            Self::Unix(half) => half.readable().await?,
-            Self::Tcp(half) => half.readable().await?,
-            Self::Tls(_) => {} // only a read tells
-        }
-        buffer.reserve(room);
-        self.read_buf(buffer).await
     }
 }
 
