@@ -22,6 +22,10 @@ pub(super) trait Disk: Send {
     fn cut(&mut self, length: u64) -> io::Result<()>;
     /// False where what was written cannot be taken back.
     fn can_cut(&self) -> bool;
+    /// Bytes that the disk still has room for, as far as it says.
+    fn room(&self) -> u64 {
+        u64::MAX
+    }
     /// Gives the current file the name that it will have from now on, and goes on writing it.
     fn set_aside(&mut self, number: u32) -> io::Result<()>;
     /// Makes the file that was set aside read-only and begins a new one.
@@ -141,6 +145,12 @@ impl Disk for Files {
 
     fn can_cut(&self) -> bool {
         true
+    }
+
+    /// Some file systems have no blocks to count, and say so by zeros.
+    fn room(&self) -> u64 {
+        let told = rustix::fs::fstatvfs(&self.file).ok().filter(|disk| disk.f_blocks > 0);
+        told.map_or(u64::MAX, |disk| disk.f_bfree.saturating_mul(disk.f_frsize))
     }
 
     fn set_aside(&mut self, number: u32) -> io::Result<()> {

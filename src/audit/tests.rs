@@ -29,6 +29,8 @@ struct Faults {
     removed: Vec<String>,
     /// Room that is left; what does not fit fails after it is full.
     room: Option<usize>,
+    /// Room that it says to have, whatever it has.
+    told: Option<u64>,
     /// The most that one write takes.
     most: Option<usize>,
     sync: Option<io::ErrorKind>,
@@ -109,6 +111,9 @@ impl Disk for Fake {
     }
     fn can_cut(&self) -> bool {
         true
+    }
+    fn room(&self) -> u64 {
+        self.set(|faults| faults.told).unwrap_or(u64::MAX)
     }
     fn set_aside(&mut self, _: u32) -> io::Result<()> {
         Ok(())
@@ -237,6 +242,20 @@ fn a_full_disk_fails_changes_keeps_outcomes_and_counts_reads_until_there_is_room
     let gap = &desk.fake.lines()[2]["detail"];
     assert_eq!(gap["records"], 3, "{gap}");
     assert!(gap["error"].as_str().unwrap().contains("space") && gap["first"].is_string() && gap["last"].is_string(), "{gap}");
+}
+
+#[test]
+fn a_disk_with_room_for_a_line_or_two_is_still_full() {
+    let mut desk = Desk::new(&Settings::default());
+    desk.fake.set(|faults| faults.room = Some(100));
+    assert_eq!(desk.batch(&[("a", "single"), ("b", "intent")]), [false]);
+    desk.fake.set(|faults| (faults.room, faults.told) = (None, Some(4096)));
+    desk.later(Duration::from_millis(250));
+    assert!(desk.shared.failing());
+    desk.fake.set(|faults| faults.told = Some(1 << 20));
+    desk.later(Duration::from_millis(250));
+    assert!(!desk.shared.failing());
+    assert_eq!(desk.fake.shown(), ["open", "gap"]);
 }
 
 #[test]

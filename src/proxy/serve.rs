@@ -99,7 +99,7 @@ impl Server {
         loop {
             tokio::select! {
                 Some((accepted, door)) = arrivals.recv() => {
-                    connections.spawn(connection(Arc::clone(&gate), door, accepted, Arc::clone(&places)));
+                    connections.spawn(Box::pin(connection(Arc::clone(&gate), door, accepted, Arc::clone(&places)))); // made in its place: a task is large
                 }
                 Some(_) = connections.join_next() => {}
                 () = &mut shutdown => break,

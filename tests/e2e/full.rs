@@ -92,17 +92,11 @@ fn refuses_and_recovers(engine: &'static Engine, disk: &Disk) {
     let text = fs::read_to_string(&trail).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let gaps: Vec<&Value> = lines.iter().filter(|line| line["event"] == "gap").map(|line| &line["detail"]).collect();
-    // the file's last page may have room for the line of a gap, and none for the records after it: then there is another one
-    let missing: u64 = gaps.iter().filter_map(|gap| gap["records"].as_u64()).sum();
-    assert!(missing > 5 && gaps.iter().all(|gap| gap["error"].as_str().unwrap().contains("space")), "{gaps:?}");
+    let [gap] = gaps.as_slice() else { panic!("not one gap: {gaps:?}") };
+    assert!(gap["records"].as_u64() > Some(5) && gap["error"].as_str().unwrap().contains("space"), "{gap}");
     let verified = run(Gate::command(&["audit", "verify", "--format", "json", trail.to_str().unwrap()]));
     assert!([0, 3].contains(&verified.code), "{}", verified.shown());
-    let said = format!(
-        "{}: refused within {longest:?}, back after {back:?}, {missing} records in {} gaps, verify {}\n",
-        engine.label,
-        gaps.len(),
-        verified.code
-    );
+    let said = format!("{}: refused within {longest:?}, back after {back:?}, gap {gap}, verify {}\n", engine.label, verified.code);
     let _nobody_reads_it = std::io::stderr().write_all(said.as_bytes()); // past the capture
 }
 

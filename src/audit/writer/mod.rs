@@ -21,6 +21,8 @@ use super::settings::{Settings, Sync};
 
 /// How long until a write that failed is tried again.
 const RETRY: Duration = Duration::from_millis(250);
+/// Without as much room a disk that was full still is: the last page of a file takes a line or two before it fails again.
+const LEAST_ROOM: u64 = 64 << 10;
 /// Lines of outcomes, ends and events that are kept while nothing can be written, and their bytes.
 const BACKLOG: usize = 1024;
 const BACKLOG_BYTES: usize = 8 << 20;
@@ -349,6 +351,10 @@ impl Writer {
     /// Tries to go on: first what is missing is told, then what was kept is written.
     fn retry(&mut self, now: Instant) {
         let Some((_, mut gap)) = self.failing.take() else { return };
+        if self.disk.room() < LEAST_ROOM {
+            self.failing = Some((now + RETRY, gap));
+            return;
+        }
         if let Some(newer) = self.shared.take_gap() {
             gap.records += newer.records;
         }
