@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
-use ulid::Ulid;
 
 use super::members::{Members, key, string};
 use super::merkle::{Hash, digest};
@@ -96,10 +95,11 @@ pub(super) struct Line<'a> {
 impl<'a> Line<'a> {
     /// A line for a request that begins now.
     pub(super) fn new(who: &'a Who<'_>, policy: &'a Policy) -> Self {
+        let now = jiff::Timestamp::now();
         Self {
-            id: Ulid::new().to_string(),
+            id: moment::id(now),
             stage: Stage::Single,
-            time: Time(jiff::Timestamp::now()),
+            time: Time(now),
             boottime_us: moment::boottime_us(),
             who: who.text(),
             client_container: who.subject().container.as_deref(),

@@ -35,6 +35,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use queue::Entry;
 pub use record::{Record, Uploaded};
 pub use redact::Redactor;
 pub use restore::restore;

@@ -4,8 +4,10 @@
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
+use std::time::SystemTime;
 
 use jiff::Timestamp;
+use ulid::Ulid;
 
 /// Writes a moment: UTC, RFC 3339, microseconds. The second stays the same for thousands of records, so its text is kept.
 pub fn write(moment: Timestamp, out: &mut String) {
@@ -29,6 +31,11 @@ pub fn write(moment: Timestamp, out: &mut String) {
         rest /= 10;
     }
     out.push_str(std::str::from_utf8(&digits).unwrap_or_default());
+}
+
+/// A new id that sorts by its moment.
+pub fn id(moment: Timestamp) -> String {
+    Ulid::from_datetime(SystemTime::from(moment)).to_string()
 }
 
 /// Microseconds since the machine booted, sleep included: this clock cannot be set.

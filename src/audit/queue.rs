@@ -28,11 +28,11 @@ const STALLED: Duration = Duration::from_secs(1);
 
 /// A record on its way to the writer.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub struct Entry {
     /// From `"id":` on.
-    pub text: String,
+    pub(super) text: String,
     /// What it has in common with identical denials; `None` for anything but a denial.
-    pub kind: Option<Hash>,
+    pub(super) kind: Option<Hash>,
 }
 
 impl From<String> for Entry {

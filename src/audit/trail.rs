@@ -155,7 +155,7 @@ impl Trail {
     ///
     /// # Errors
     /// When it is not written within two seconds, and at once while the trail is failing or stalled.
-    pub(super) async fn commit(&self, line: impl Into<Entry>) -> Result<(), TrailError> {
+    pub async fn commit(&self, line: impl Into<Entry>) -> Result<(), TrailError> {
         let error = match self.state() {
             State::Healthy => match self.ask(What::Line(line.into()), PATIENCE).await {
                 Ok(()) => return Ok(()),
@@ -175,7 +175,7 @@ impl Trail {
     ///
     /// # Errors
     /// When there is no room for two seconds, or none now while the trail is failing or stalled; the record is then counted.
-    pub(super) async fn append(&self, line: impl Into<Entry>) -> Result<(), TrailError> {
+    pub async fn append(&self, line: impl Into<Entry>) -> Result<(), TrailError> {
         let job = Job { what: What::Line(line.into()), answer: None };
         let patience = if self.state() == State::Healthy { PATIENCE } else { Duration::ZERO };
         let result = self.hand_over(job, patience).await;
@@ -186,7 +186,7 @@ impl Trail {
     }
 
     /// Hands over a record where nobody can wait: from a destructor.
-    pub(super) fn append_now(&self, line: impl Into<Entry>) {
+    pub fn append_now(&self, line: impl Into<Entry>) {
         let job = Job { what: What::Line(line.into()), answer: None };
         let placed = self.shared().room.try_acquire_many(job.cost()).is_ok_and(|room| {
             room.forget();

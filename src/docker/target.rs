@@ -36,19 +36,19 @@ impl Target {
             return Err(Fault::new(FaultKind::TargetForm, ""));
         }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let raw: Vec<&str> = path.split('/').skip(1).collect();
-        let (version, rest) = version(&raw)?;
-        Ok(Self { version, segments: rest.iter().map(|raw| segment(raw)).collect::<Result<_, _>>()?, query: pairs(query)? })
+        let (version, rest) = version(path.strip_prefix('/').unwrap_or(path))?;
+        let segments = rest.map_or_else(|| Ok(Vec::new()), segments)?;
+        Ok(Self { version, segments, query: pairs(query)? })
     }
 }
 
-/// `v` and a digit start a version prefix; object names never stand first in a path.
-fn version<'a, 'b>(raw: &'b [&'a str]) -> Result<(Option<ApiVersion>, &'b [&'a str]), Fault> {
-    let Some((first, rest)) = raw.split_first() else { return Ok((None, raw)) };
+/// `v` and a digit start a version prefix; object names never stand first in a path. With it what follows, which may be nothing.
+fn version(path: &str) -> Result<(Option<ApiVersion>, Option<&str>), Fault> {
+    let (first, rest) = path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)));
     let Some(number) = first.strip_prefix('v').filter(|text| text.starts_with(|c: char| c.is_ascii_digit())) else {
-        return Ok((None, raw));
+        return Ok((None, Some(path)));
     };
-    if rest.first() == Some(&"libpod") {
+    if rest.is_some_and(|rest| rest.split('/').next() == Some("libpod")) {
         return Err(Fault::new(FaultKind::UnknownEndpoint, "libpod")); // Podman's own API has versions of its own
     }
     match ApiVersion::parse(number) {
@@ -56,7 +56,22 @@ fn version<'a, 'b>(raw: &'b [&'a str]) -> Result<(Option<ApiVersion>, &'b [&'a s
         Some(version) if version > ApiVersion::NEWEST => Err(Fault::new(FaultKind::ApiVersionTooNew, number)),
         Some(version) => Ok((Some(version), rest)),
         None if plain_number(number) => Err(Fault::new(FaultKind::ApiVersionTooNew, number)),
-        None => Err(Fault::new(FaultKind::BadApiVersion, *first)),
+        None => Err(Fault::new(FaultKind::BadApiVersion, first)),
+    }
+}
+
+/// Most segments are of plain letters: those are looked at once.
+fn segments(path: &str) -> Result<Vec<Segment>, Fault> {
+    let mut out = Vec::with_capacity(4);
+    let mut rest = path.as_bytes();
+    loop {
+        let length = rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len());
+        let start = path.len() - rest.len();
+        out.push(segment(path.get(start..start + length).unwrap_or_default())?);
+        match rest.get(length + 1..) {
+            Some(after) => rest = after,
+            None => return Ok(out),
+        }
     }
 }
 
@@ -69,6 +84,10 @@ fn plain_number(number: &str) -> bool {
 
 fn segment(raw: &str) -> Result<Segment, Fault> {
     let bad = || Fault::new(FaultKind::BadPath, raw);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':');
+    if !raw.is_empty() && raw.bytes().all(plain) {
+        return Ok(Segment { text: raw.to_owned(), encoded: false });
+    }
     let encoded = raw.contains('%');
     let text = if encoded { decode(raw, false).ok_or_else(bad)? } else { raw.to_owned() };
     let legal = |c: char| c.is_ascii_alphanumeric() || "._-:@+_".contains(c) || (encoded && c == '/');

@@ -64,6 +64,11 @@ impl Caller {
         }
     }
 
+    /// The control groups of its process.
+    pub fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
     /// The full id of the container that it was found to run in.
     pub fn container(&self) -> Option<&str> {
         self.container.get()?.as_ref().map(|container| container.id.as_str())

@@ -51,6 +51,7 @@ impl Groups {
 
 /// The ids of a line, the innermost first.
 fn ids(line: &str) -> impl Iterator<Item = &str> {
+    let line = if line.len() < ID { "" } else { line }; // most are short: nothing to look through
     let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     line.rsplit(move |c: char| !hex(c)).filter(|word| word.len() == ID)
 }

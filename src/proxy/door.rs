@@ -19,7 +19,7 @@ use crate::policy::Subject;
 use super::access::Access;
 use super::bounds::Bounds;
 use super::caller::Caller;
-use super::peer::{self, Look};
+use super::peer::{Look, Peers};
 
 /// Connections that wait for an accept.
 const BACKLOG: i32 = 1024;
@@ -111,6 +111,7 @@ pub struct Bound {
     /// Its state.
     pub state: Arc<DoorState>,
     listener: Listener,
+    peers: Peers,
     _file: Option<SocketFile>,
 }
 
@@ -178,9 +179,12 @@ impl Bound {
         match &door.listen {
             Listen::Unix(path) => {
                 let listener = Listener::Unix(bind_unix(path, door).map_err(failed)?);
-                Ok(Self { state, listener, _file: Some(SocketFile(path.clone())) })
+                Ok(Self { state, listener, peers: Peers::default(), _file: Some(SocketFile(path.clone())) })
             }
-            Listen::Tcp(address) => Ok(Self { state, listener: Listener::Tcp(bind_tcp(*address).map_err(failed)?), _file: None }),
+            Listen::Tcp(address) => {
+                let listener = Listener::Tcp(bind_tcp(*address).map_err(failed)?);
+                Ok(Self { state, listener, peers: Peers::default(), _file: None })
+            }
         }
     }
 
@@ -201,7 +205,7 @@ impl Bound {
             Listener::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 let look = if self.state.access().has_entries() { Look::Entries } else { Look::Records };
-                let caller = peer::caller(&self.state.name, &stream, look);
+                let caller = self.peers.caller(&self.state.name, &stream, look);
                 Ok(Accepted::Unix(stream, caller))
             }
             Listener::Tcp(listener) => {

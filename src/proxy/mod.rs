@@ -18,6 +18,7 @@ mod own;
 mod patience;
 mod peer;
 mod pipeline;
+mod recent;
 pub mod reconcile;
 pub mod refuse;
 mod relay;

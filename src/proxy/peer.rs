@@ -2,11 +2,13 @@
 //! Knows nothing of doors. What /proc says counts only where it is about the process that connected, and not a later one with its pid.
 
 use std::os::fd::OwnedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt};
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::net::UnixStream;
@@ -16,6 +18,7 @@ use crate::policy::subject::Peer;
 
 use super::caller::Caller;
 use super::cgroup::Groups;
+use super::recent::{self, Recent};
 
 /// The uid that the kernel shows for users of other namespaces.
 const OVERFLOW_UID: u32 = 65534;
@@ -39,13 +42,42 @@ pub enum Look {
     Entries,
 }
 
-/// The other end of a connection through a door.
-pub fn caller(door: &str, stream: &UnixStream, look: Look) -> Caller {
-    let peer = peer(stream);
-    let subject = Subject { door: door.to_owned(), peer, ..Subject::default() };
-    match peer.and_then(|peer| peer.pid) {
-        Some(pid) => seen(subject, pid, &Process::of(stream, pid), look),
-        None => subject.into(),
+/// What records show of a process.
+#[derive(Debug, Clone, Default)]
+struct Shown {
+    exe: Option<String>,
+    cgroups: Groups,
+}
+
+/// The peers of a door.
+#[derive(Debug, Default)]
+pub struct Peers {
+    recent: Recent<Shown>,
+}
+
+impl Peers {
+    /// The other end of a connection through the door.
+    pub fn caller(&self, door: &str, stream: &UnixStream, look: Look) -> Caller {
+        let peer = peer(stream);
+        let subject = Subject { door: door.to_owned(), peer, ..Subject::default() };
+        match (peer.and_then(|peer| peer.pid), look) {
+            (Some(pid), Look::Entries) => seen(subject, pid, &Process::of(stream, pid), look),
+            (Some(pid), Look::Records) => self.recently(subject, pid, &Process::of(stream, pid)),
+            (None, _) => subject.into(),
+        }
+    }
+
+    /// For records alone what was seen a moment ago is good enough.
+    fn recently(&self, subject: Subject, pid: i32, process: &Process) -> Caller {
+        let Some(number) = process.number() else { return seen(subject, pid, process, Look::Records) };
+        let now = Instant::now();
+        if let Some(Shown { exe, cgroups }) = self.recent.get(number, now) {
+            let container = cgroups.ids().next().map(str::to_owned);
+            return Caller::new(Subject { exe, container, ..subject }, cgroups);
+        }
+        let caller = seen(subject, pid, process, Look::Records);
+        self.recent.put(number, now, Shown { exe: caller.subject.exe.clone(), cgroups: caller.groups().clone() });
+        caller
     }
 }
 
@@ -95,6 +127,16 @@ impl Process {
     }
 }
 
+impl Process {
+    /// Its number, where it is held and the kernel numbers processes.
+    fn number(&self) -> Option<recent::Process> {
+        match self {
+            Self::Held(fd) => recent::Process::of(fd),
+            Self::Gone | Self::Loose => None,
+        }
+    }
+}
+
 /// A process that is held becomes readable when it ends.
 fn lives(process: &OwnedFd) -> bool {
     let mut ended = [PollFd::new(process, PollFlags::IN)];
@@ -103,7 +145,7 @@ fn lives(process: &OwnedFd) -> bool {
 
 /// When a process started, from the 22nd field of `stat`; the second is a name in parentheses that may hold anything.
 fn started(pid: i32) -> Option<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let stat = text(pid, "stat")?;
     let ticks: u64 = stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()?;
     let second = rustix::param::clock_ticks_per_second().max(1);
     Some(Duration::from_millis(ticks.saturating_mul(1000) / second))
@@ -121,12 +163,22 @@ fn exe(pid: i32) -> Option<String> {
 
 /// The control groups of a process.
 pub fn cgroups(pid: i32) -> Groups {
-    std::fs::read_to_string(format!("/proc/{pid}/cgroup")).map(|text| Groups::parse(&text)).unwrap_or_default()
+    text(pid, "cgroup").map(|text| Groups::parse(&text)).unwrap_or_default()
+}
+
+/// A file of a process. Their sizes are told as 0, so that guessing them costs more than the reads.
+fn text(pid: i32, file: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(4096);
+    let open = rustix::fs::open(format!("/proc/{pid}/{file}"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    while rustix::io::read(&open, spare_capacity(&mut bytes)).ok()? > 0 {
+        bytes.reserve(4096);
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// The supplementary groups of a process.
 fn groups(pid: i32) -> Vec<u32> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let status = text(pid, "status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("Groups:")).unwrap_or_default();
     line.split_ascii_whitespace().filter_map(|gid| gid.parse().ok()).collect()
 }
@@ -144,7 +196,7 @@ mod tests {
     #[tokio::test]
     async fn knows_the_program_of_a_peer() {
         let (one, _other) = UnixStream::pair().unwrap();
-        let subject = caller("unix:///door", &one, Look::Records).subject;
+        let subject = Peers::default().caller("unix:///door", &one, Look::Records).subject;
         assert_eq!(subject.peer.and_then(|peer| peer.pid), Some(own_pid()));
         let own = std::env::current_exe().unwrap().to_string_lossy().into_owned();
         assert_eq!(subject.exe, Some(own));
@@ -154,8 +206,8 @@ mod tests {
     async fn reads_groups_only_where_entries_ask_for_them() {
         let own = groups(own_pid());
         let (one, _other) = UnixStream::pair().unwrap();
-        assert_eq!(caller("unix:///door", &one, Look::Entries).subject.groups, own);
-        assert!(caller("unix:///door", &one, Look::Records).subject.groups.is_empty());
+        assert_eq!(Peers::default().caller("unix:///door", &one, Look::Entries).subject.groups, own);
+        assert!(Peers::default().caller("unix:///door", &one, Look::Records).subject.groups.is_empty());
     }
 
     fn ended(mut child: Child) -> i32 {
@@ -217,7 +269,7 @@ mod tests {
         let ended = client.wait_with_output().unwrap();
         assert!(ended.status.success());
         let (stream, _) = listener.accept().await.unwrap();
-        let subject = caller("unix:///door", &stream, Look::Entries).subject;
+        let subject = Peers::default().caller("unix:///door", &stream, Look::Entries).subject;
         assert_eq!(subject.peer.map(|peer| peer.pid), Some(Some(pid)));
         assert_eq!((subject.exe, subject.container, subject.groups), (None, None, Vec::new()));
     }

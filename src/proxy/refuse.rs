@@ -181,6 +181,9 @@ fn fault_message(fault: &Fault) -> String {
 
 /// Places can hold client text; control characters have no business in a message or a log line.
 fn shown(text: &str) -> String {
+    if text.len() <= 400 && text.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
+        return text.to_owned();
+    }
     text.chars().take(400).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

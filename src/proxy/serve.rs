@@ -4,11 +4,13 @@
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::audit::{Ended, Record, Trail, Who};
 use crate::config::{Config, Listen, Purpose};
@@ -88,32 +90,29 @@ impl Server {
     /// Serves until `shutdown` resolves, then lets open requests finish for the drain time and closes the rest.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { gate, doors, stop, places, drain, reconciler } = self;
-        let mut connections = JoinSet::new();
+        let (close, closing) = watch::channel(());
         let mut accepting = JoinSet::new();
-        let (arrived, mut arrivals) = tokio::sync::mpsc::channel(64);
         for door in doors {
-            let arrived = arrived.clone();
-            accepting.spawn(async move { while arrived.send((accept(&door).await, Arc::clone(&door.state))).await.is_ok() {} });
+            let (gate, places) = (Arc::clone(&gate), Arc::clone(&places));
+            accepting.spawn(admit(door, gate, places, closing.clone()));
         }
-        tokio::pin!(shutdown);
-        loop {
-            tokio::select! {
-                Some((accepted, door)) = arrivals.recv() => {
-                    connections.spawn(Box::pin(connection(Arc::clone(&gate), door, accepted, Arc::clone(&places)))); // made in its place: a task is large
-                }
-                Some(_) = connections.join_next() => {}
-                () = &mut shutdown => break,
-            }
+        shutdown.await;
+        drop((close, closing));
+        let mut open = Vec::new(); // of each door; it is closed by now, and its socket removed
+        while let Some(connections) = accepting.join_next().await {
+            open.extend(connections);
         }
-        accepting.shutdown().await; // closes the doors and removes their sockets
-        while connections.try_join_next().is_some() {} // those that have ended are not open
-        gate.trail.event("drain", serde_json::json!({ "connections": connections.len() }));
-        tracing::info!(connections = connections.len(), "stopping: open requests may finish");
+        let count: usize = open.iter().map(JoinSet::len).sum();
+        gate.trail.event("drain", serde_json::json!({ "connections": count }));
+        tracing::info!(connections = count, "stopping: open requests may finish");
         stop.send_replace(true);
-        let finished = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(drain, finished).await.is_err() {
-            tracing::info!(open = connections.len(), "the drain time is over; open connections are closed");
-            connections.shutdown().await;
+        let deadline = Instant::now() + drain;
+        for mut connections in open {
+            let finished = async { while connections.join_next().await.is_some() {} };
+            if tokio::time::timeout_at(deadline, finished).await.is_err() {
+                tracing::info!(open = connections.len(), "the drain time is over; open connections are closed");
+                connections.shutdown().await;
+            }
         }
         drop(reconciler);
         if let Err(error) = gate.trail.close().await {
@@ -129,6 +128,26 @@ impl Server {
 fn report(trail: &Trail) -> Report {
     let trail = trail.clone();
     Arc::new(move |event, detail| trail.event(event, detail))
+}
+
+/// Takes what comes through a door until it is closed; returns the connections that are open then.
+async fn admit(door: Bound, gate: Arc<Gate>, places: Arc<Semaphore>, mut closing: watch::Receiver<()>) -> JoinSet<()> {
+    let mut connections = JoinSet::new();
+    let mut closed = pin!(closing.changed());
+    loop {
+        tokio::select! {
+            biased;
+            _told = &mut closed => break,
+            Some(_ended) = connections.join_next() => {}
+            accepted = accept(&door) => {
+                let (gate, state, places) = (Arc::clone(&gate), Arc::clone(&door.state), Arc::clone(&places));
+                connections.spawn(Box::pin(connection(gate, state, accepted, places))); // made in its place: a task is large
+            }
+        }
+    }
+    drop(door);
+    while connections.try_join_next().is_some() {} // those that have ended are not open
+    connections
 }
 
 async fn accept(door: &Bound) -> Accepted {
