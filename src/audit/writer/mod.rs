@@ -22,7 +22,7 @@ use super::settings::{Settings, Sync};
 /// How long until a write that failed is tried again.
 const RETRY: Duration = Duration::from_millis(250);
 /// Without as much room a disk that was full still is: the last page of a file takes a line or two before it fails again.
-const LEAST_ROOM: u64 = 64 << 10;
+const LEAST_ROOM: u64 = 16 << 10;
 /// Lines of outcomes, ends and events that are kept while nothing can be written, and their bytes.
 const BACKLOG: usize = 1024;
 const BACKLOG_BYTES: usize = 8 << 20;
