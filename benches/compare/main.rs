@@ -100,9 +100,11 @@ async fn compare(options: &Options) -> Result<(), Fault> {
 }
 
 fn chosen(options: &Options) -> Result<Vec<Scenario>, Fault> {
-    let named = |scenario: &Scenario| options.only.is_empty() || options.only.iter().any(|name| scenario.name.contains(name.as_str()));
     let all = scenarios::all();
     let names: Vec<&str> = all.iter().map(|scenario| scenario.name).collect();
+    // A whole name stands for itself alone: `ping-1` is not `ping-10`.
+    let fits = |scenario: &str, name: &str| if names.contains(&name) { scenario == name } else { scenario.contains(name) };
+    let named = |scenario: &Scenario| options.only.is_empty() || options.only.iter().any(|name| fits(scenario.name, name));
     let none = format!("there is no such measurement; there are {}", names.join(", "));
     let chosen: Vec<Scenario> = all.into_iter().filter(|scenario| named(scenario) && (scenario.quick || !options.quick)).collect();
     if chosen.is_empty() { Err(none.into()) } else { Ok(chosen) }

@@ -20,7 +20,7 @@ pub struct Options {
     /// A few measurements only
     #[arg(long)]
     pub quick: bool,
-    /// Only measurements with this in their name; may be given many times
+    /// Only the measurement of this name, or those with this in their names; may be given many times
     #[arg(long, value_name = "NAME")]
     pub only: Vec<String>,
     /// How often each measurement is repeated
@@ -69,7 +69,10 @@ impl Options {
             let (name, program) = also.split_once('=').ok_or_else(|| format!("`--also {also}`: write NAME=PATH"))?;
             peers.push(Peer { name: name.to_owned(), kind: Kind::Dockgate, program: PathBuf::from(program) });
         }
-        Ok(peers)
+        match peers.iter().find(|peer| peer.kind == Kind::Dockgate && !peer.program.is_file()) {
+            Some(peer) => Err(format!("`{}`: there is no such program", peer.program.display()).into()),
+            None => Ok(peers),
+        }
     }
 }
 

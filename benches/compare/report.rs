@@ -31,6 +31,9 @@ fn goals(name: &str, peer: usize, results: &Results, text: &mut String) {
 
 /// Where a goal has many measurements, the worst decides, and its medians are shown.
 fn goal_line(goal: &Goal, peer: usize, results: &Results) -> Option<String> {
+    if goal.scenarios.iter().any(|scenario| results.fault(scenario, peer).is_some()) {
+        return Some(format!("| {} | {} | failed | | **missed** |", goal.work, figure(goal)));
+    }
     let standings = goal.standings(results, peer);
     let (worst, best) = (standings.first()?, standings.last()?);
     let show = |value| shown(goal.metric, value);
