@@ -367,6 +367,16 @@ mod tests {
         assert!(upstream.kept().is_none());
     }
 
+    #[tokio::test]
+    async fn what_nobody_asked_for_is_never_read_as_the_next_reply() {
+        let upstream = Upstream::new(Address::Unix("/nowhere".into()));
+        let (connection, theirs) = answered().await;
+        upstream.keep(connection);
+        // the runtime hears of it only when somebody waits, and nobody does before the next request
+        theirs.try_write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+        assert!(upstream.kept().is_none());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_nobody_needs_is_closed_after_a_while() {
         let upstream = Upstream::new(Address::Unix("/nowhere".into()));

@@ -2,10 +2,13 @@
 //! Knows nothing of HTTP.
 
 use std::io::{self, IoSlice};
+use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
 use tokio_rustls::client::TlsStream;
@@ -65,8 +68,8 @@ impl Stream {
         }
     }
 
-    /// True where nothing waits to be read, not even the end: the engine neither closed nor sent what nobody asked for.
-    pub fn is_quiet(&mut self) -> bool {
+    /// True where nothing is known to wait, as far as the runtime has heard.
+    pub fn seems_quiet(&mut self) -> bool {
         let mut byte = [0];
         let read = match self {
             Self::Unix(socket) => socket.try_read(&mut byte),
@@ -79,6 +82,21 @@ impl Stream {
         };
         read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
+
+    /// True where nothing waits to be read, not even the end: the engine neither closed nor sent what nobody asked for. The system
+    /// is asked: a runtime that was busy with a client's next request has not heard yet of what came meanwhile.
+    pub fn is_quiet(&mut self) -> bool {
+        match self {
+            Self::Unix(socket) => is_empty(socket.as_raw_fd()),
+            Self::Tcp(socket) => is_empty(socket.as_raw_fd()),
+            Self::Tls(_) => self.seems_quiet(),
+        }
+    }
+}
+
+/// True where a read would wait.
+fn is_empty(socket: RawFd) -> bool {
+    recv(socket, &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) == Err(Errno::EAGAIN)
 }
 
 impl ReadSide<'_> {
