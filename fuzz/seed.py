@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Writes seeds and dictionaries for the fuzz targets from tests/corpus/requests.json into fuzz/corpus/ (git-ignored)."""
+"""Writes seeds and dictionaries for the fuzz targets from tests/corpus/requests.json and torture.toml into fuzz/corpus/ (git-ignored)."""
 import base64
 import json
 import pathlib
 import re
 import tarfile
+import tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
 CASES = json.loads((HERE.parent / "tests/corpus/requests.json").read_text())
+TORTURE = tomllib.loads((HERE.parent / "tests/corpus/torture.toml").read_text())
 OUT = HERE / "corpus"
 
 
@@ -39,6 +41,28 @@ def framing(body):
     yield "chunked", b"c" + size + b"ab" + chunks(body) + b"GET "
 
 
+def spelled(parts):
+    """The bytes of a `send` or a `reply`: a character for a byte."""
+    texts = [part if isinstance(part, str) else part["text"] * part["times"] for part in parts]
+    return b"".join((TORTURE["requests"][text[1:]] if text.startswith("$") else text).encode("latin-1") for text in texts)
+
+
+def connections():
+    """A byte of switches, what the client sends, and what the engine answers."""
+    between, ping = b"\xff\xff", TORTURE["requests"]["ping"].encode()
+    for case in TORTURE["case"]:
+        yield case["name"], b"\0" + spelled(case["send"])
+        yield case["name"] + "-7", b"\5" + spelled(case["send"])
+    for case in TORTURE["reply"]:
+        asked = ping.replace(b"GET", b"HEAD") if case["request"] == "head" else ping
+        yield "reply-" + case["name"], b"\0" + asked + ping + between + spelled(case["reply"])
+    for case in CASES:
+        head, rest = split(case)
+        if "raw_b64" not in case and rest:
+            head = head.replace(b"\r\n\r\n", b"\r\nContent-Length: %d\r\n\r\n" % len(rest))
+        yield "corpus-" + re.sub(r"[^A-Za-z0-9-]", "_", case["id"]), b"\1" + head + rest + ping
+
+
 def other_spellings(case):
     """The same request with a value that needs every escape, and the same body with one key as Go folds it."""
     key = re.search(r"[?&]([A-Za-z_-]+)=", case["path"])
@@ -68,6 +92,8 @@ def seeds():
             yield "reencode", name, rest
             for kind, wire in framing(rest[:512]):
                 yield "framing", f"{name}-{kind}", wire
+    for name, data in connections():
+        yield "connection", name, data
     for number, text in enumerate(['{"a":[1.50,-0,1E+5,true,null,"\\ud83d\\ude00\\u2028"]}', "[[[[]]]]", '{"a":1,"a":2}', '"\\ud800"', "1e400", "\ufeff{}"]):
         yield "json", f"own-{number}", text.encode()
 
@@ -82,7 +108,11 @@ def words():
         heads.update(re.findall(r"[A-Za-z]+", case["path"]))
         heads.update(name for name, _ in ([] if not case.get("headers") else head_pairs(case["headers"])))
     keys |= {"{", "}", "[", "]", "\\u0050", "\\u017f", "\\u212a", "\u017f", "\u212a", "null", "true", "-1", "18446744073709551615"}
-    return {"json": keys, "reencode": keys, "head": heads, "framing": {"\r\n", "0\r\n\r\n", ";x=y", "ffffffffffffffff", "X: y\r\n", "0x", "\n"}}
+    wire = {"\r\n", "\r\n\r\n", " HTTP/1.1\r\n", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 101 UPGRADED\r\n", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 204 No Content\r\n", "Content-Length: ",
+            "Transfer-Encoding: chunked\r\n", "Connection: close\r\n", "Expect: 100-continue\r\n", "Upgrade: tcp\r\n", "Connection: Upgrade\r\n", "0\r\n\r\n", "GET /_ping",
+            "GET /v1.44/containers/json", "POST /v1.44/volumes/create", "POST /v1.44/images/load", "POST /v1.44/containers/abc/attach", "HEAD /_ping", "Host: d\r\n",
+            "Content-Type: application/json\r\n", "Content-Type: application/x-tar\r\n", '{"Name":"a"}', "DELETE /v1.44/volumes/a", "PUT /v1.44/containers/abc/archive?path=/"}
+    return {"json": keys, "reencode": keys, "head": heads, "connection": wire, "framing": {"\r\n", "0\r\n\r\n", ";x=y", "ffffffffffffffff", "X: y\r\n", "0x", "\n"}}
 
 
 def head_pairs(headers):
@@ -115,6 +145,7 @@ def main():
             count[target] = count.get(target, 0) + 1
     for target, list_of_words in words().items():
         (OUT / f"{target}.dict").write_text("".join(quoted(word) + "\n" for word in sorted(list_of_words)))
+    (OUT / "connection.dict").open("a").write('"\\xff\\xff"\n')
     print(count)
 
 

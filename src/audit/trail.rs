@@ -101,7 +101,15 @@ impl Trail {
     /// # Errors
     /// When the writer's thread cannot be started.
     pub fn to(sink: Box<dyn Write + Send>) -> io::Result<Self> {
-        Self::on(Box::new(Stream::new(sink)), &Settings::default())
+        Self::with(sink, &Settings::default())
+    }
+
+    /// The same with these settings, as far as they are not about files.
+    ///
+    /// # Errors
+    /// As [`Trail::to`].
+    pub fn with(sink: Box<dyn Write + Send>, settings: &Settings) -> io::Result<Self> {
+        Self::on(Box::new(Stream::new(sink)), settings)
     }
 
     pub(super) fn on(disk: Box<dyn Disk>, settings: &Settings) -> io::Result<Self> {

@@ -1,6 +1,7 @@
 //! Relays a reply from the engine to the client, piece by piece, as it comes.
 //! Knows nothing of tunnels.
 
+use hyper::StatusCode;
 use tokio::io::AsyncWrite;
 
 use crate::audit::{Ended, Record};
@@ -76,7 +77,9 @@ async fn pieces<W: AsyncWrite + Unpin>(
 
 fn head<'a>(answer: &'a Answer, reference: &'a str, framing: ReplyFraming, keep_alive: bool) -> ReplyHead<'a> {
     let content_type = answer.content_type.as_deref();
-    ReplyHead { status: answer.status, fields: &answer.fields, content_type, length: answer.length, reference, framing, keep_alive }
+    // RFC 9110 §8.6: a 204 has none; a client that believes it would take the next reply for this one's body
+    let length = answer.length.filter(|_| answer.status != StatusCode::NO_CONTENT);
+    ReplyHead { status: answer.status, fields: &answer.fields, content_type, length, reference, framing, keep_alive }
 }
 
 /// What has come goes out before more is waited for.

@@ -8,12 +8,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::audit::{Ended, Record, Trail, Who};
 use crate::config::{Config, Listen, Purpose};
+use crate::policy::Subject;
 
 use super::access::Access;
 use super::caller::Caller;
@@ -85,6 +87,16 @@ impl Server {
     /// The policies of the doors; `config` is what the doors were bound from.
     pub fn policies(&self, config: &Config) -> Policies {
         Policies::new(config, self.doors.iter().map(|door| Arc::clone(&door.state)).collect(), self.gate.upstream.clone())
+    }
+
+    /// Serves one connection that was made elsewhere, such as one end of a socket pair, as the door at this place of the
+    /// configuration would; resolves when its last record is handed to the trail. `None` where there is no such door.
+    pub async fn serve_one(&self, door: usize, mut stream: UnixStream) -> Option<()> {
+        let state = &self.doors.get(door)?.state;
+        let caller = Caller::from(Subject { door: state.name.clone(), ..Subject::default() });
+        let (reader, writer) = stream.split();
+        pipeline::serve(&self.gate, state, &caller, reader, writer).await;
+        Some(())
     }
 
     /// Serves until `shutdown` resolves, then lets open requests finish for the drain time and closes the rest.

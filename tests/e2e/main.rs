@@ -42,4 +42,5 @@ mod steps;
 mod streams;
 mod targets;
 mod tls;
+mod torture;
 mod who;

@@ -35,5 +35,6 @@ mod steps;
 mod streams;
 mod support;
 mod tls;
+mod torture;
 mod trail;
 mod trails;

@@ -75,7 +75,7 @@ impl Connection {
     /// The two directions, which are used side by side while a body is sent.
     pub fn halves(&mut self, framing: Framing) -> (Receiving<'_>, Sending<'_>) {
         let (read, write) = self.stream.sides();
-        (Receiving { read, reply: &mut self.reply }, Sending { write, chunked: framing == Framing::Chunked })
+        (Receiving { read, reply: &mut self.reply }, Sending { write, left: framing })
     }
 
     /// The stream and what was read ahead, for a tunnel.
@@ -116,7 +116,9 @@ impl Receiving<'_> {
     pub async fn head(&mut self, bodyless: bool) -> io::Result<Answer> {
         let mut interim = 0;
         loop {
-            if let Some((answer, length)) = Answer::parse(&self.reply.intake.buffer)? {
+            let here = &self.reply.intake.buffer;
+            let window = here.get(..here.len().min(MAX_HEAD)).unwrap_or_default();
+            if let Some((answer, length)) = Answer::parse(window)? {
                 self.reply.intake.buffer.advance(length);
                 if answer.is_final() {
                     self.reply.body = body(answer.framing(bodyless));
@@ -124,7 +126,10 @@ impl Receiving<'_> {
                     return Ok(answer);
                 }
                 interim += 1;
-            } else if self.reply.intake.buffer.len() > MAX_HEAD || interim > MAX_INTERIM {
+                if interim > MAX_INTERIM {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "the reply has too many interim answers"));
+                }
+            } else if window.len() == MAX_HEAD {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "the head of the reply is too large"));
             } else if !self.fill().await? {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -186,16 +191,22 @@ fn body(framing: Option<Framing>) -> Body {
 /// its connection must be closed.
 pub struct Sending<'a> {
     write: WriteSide<'a>,
-    chunked: bool,
+    left: Framing,
 }
 
 impl Sending<'_> {
-    /// Writes a piece.
+    /// Writes a piece. An empty one is nothing: as a chunk it would be the end.
     ///
     /// # Errors
-    /// The connection's.
+    /// The connection's, and more bytes than the head announced: the engine would read them as a request.
     pub async fn piece(&mut self, piece: &[u8]) -> io::Result<()> {
-        if !self.chunked {
+        if piece.is_empty() {
+            return Ok(());
+        }
+        if self.left != Framing::Chunked {
+            let announced = if let Framing::Length(left) = self.left { left } else { 0 };
+            let left = announced.checked_sub(piece.len() as u64).ok_or(io::ErrorKind::InvalidData)?;
+            self.left = Framing::Length(left);
             return self.write.write_all(piece).await;
         }
         let size = format!("{:x}\r\n", piece.len());
@@ -205,9 +216,13 @@ impl Sending<'_> {
     /// Ends the body well.
     ///
     /// # Errors
-    /// The connection's.
+    /// The connection's, and fewer bytes than the head announced: the engine would take the next request for the rest.
     pub async fn end(mut self) -> io::Result<()> {
-        if self.chunked { self.write.write_all(b"0\r\n\r\n").await } else { Ok(()) }
+        match self.left {
+            Framing::Chunked => self.write.write_all(b"0\r\n\r\n").await,
+            Framing::None | Framing::Length(0) => Ok(()),
+            Framing::Length(_) => Err(io::ErrorKind::InvalidData.into()),
+        }
     }
 }
 

@@ -73,7 +73,8 @@ impl Stream {
         }
     }
 
-    /// True where nothing waits to be read, not even the end: the engine neither closed nor sent what nobody asked for.
+    /// True where nothing waits to be read, not even the end, as far as the runtime has heard: the engine neither closed nor sent what
+    /// nobody asked for. What comes while the next request is on its way nobody can tell from its reply, so the system is not asked.
     pub fn is_quiet(&mut self) -> bool {
         let mut byte = [0];
         let read = match self {

@@ -1,4 +1,4 @@
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use super::*;
@@ -134,4 +134,43 @@ async fn a_head_without_end_is_refused() {
     assert!(read(&[&long], false).await.0.is_err());
     let interim = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(MAX_INTERIM + 2);
     assert!(read(&[&interim], false).await.0.is_err());
+    let last = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    let storm = [b"HTTP/1.1 102 Processing\r\n\r\n".repeat(MAX_INTERIM + 1), last.to_vec()].concat();
+    assert!(read(&[&storm], false).await.0.is_err(), "however many of them come at once");
+    let few = [b"HTTP/1.1 102 Processing\r\n\r\n".repeat(MAX_INTERIM), last.to_vec()].concat();
+    assert!(read(&[&few], false).await.0.is_ok());
+}
+
+/// What arrives of a body that is sent in these pieces, and whether it ended well.
+async fn sent(framing: Framing, pieces: &[&[u8]]) -> (Vec<u8>, io::Result<()>) {
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let mut connection = Connection::new(Stream::Unix(ours));
+    let (_, mut to) = connection.halves(framing);
+    let mut ended = Ok(());
+    for piece in pieces {
+        ended = ended.and(to.piece(piece).await);
+    }
+    let ended = match ended {
+        Ok(()) => to.end().await,
+        Err(error) => Err(error),
+    };
+    drop(connection);
+    let mut arrived = Vec::new();
+    theirs.read_to_end(&mut arrived).await.unwrap();
+    (arrived, ended)
+}
+
+#[tokio::test]
+async fn a_body_is_neither_longer_nor_shorter_than_its_head_says() {
+    for (framing, pieces, arrived, well) in [
+        (Framing::Length(4), &[&b"ab"[..], b"", b"cd"][..], "abcd", true),
+        (Framing::Length(4), &[b"abc"], "abc", false),
+        (Framing::Length(4), &[b"abc", b"de"], "abc", false),
+        (Framing::None, &[b"GET / HTTP/1.1\r\n\r\n"], "", false),
+        (Framing::None, &[], "", true),
+        (Framing::Chunked, &[b"ab", b"", b"c"], "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", true),
+    ] {
+        let (seen, ended) = sent(framing, pieces).await;
+        assert_eq!((String::from_utf8(seen).unwrap().as_str(), ended.is_ok()), (arrived, well), "{framing:?} {pieces:?}");
+    }
 }

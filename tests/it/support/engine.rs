@@ -50,6 +50,11 @@ impl Recorder {
     pub fn take(&self) -> Vec<Vec<u8>> {
         std::mem::take(&mut *self.shared.seen.lock().unwrap())
     }
+
+    /// The same, and it stays.
+    pub fn seen(&self) -> Vec<Vec<u8>> {
+        self.shared.seen.lock().unwrap().clone()
+    }
 }
 
 impl Drop for Recorder {

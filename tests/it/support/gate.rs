@@ -108,7 +108,15 @@ impl Gate {
     }
 
     /// Stops it as a service manager does, and returns its records by their ids, each with the last line of its call.
-    pub fn stop(mut self) -> BTreeMap<String, Value> {
+    pub fn stop(self) -> BTreeMap<String, Value> {
+        let lines = self.stopped();
+        let records = lines.lines().map(super::schema::record);
+        let calls = records.filter(|record| record["stage"] != "event");
+        calls.map(|record| (record["id"].as_str().unwrap().to_owned(), record)).collect()
+    }
+
+    /// Stops it, and returns the text of its trail.
+    pub fn stopped(mut self) -> String {
         self.signal("TERM");
         let start = Instant::now();
         let status: ExitStatus = loop {
@@ -119,10 +127,7 @@ impl Gate {
             thread::sleep(Duration::from_millis(5));
         };
         assert!(status.success(), "the gate ended with {status}\n{}", self.messages());
-        let lines = std::fs::read_to_string(&self.trail).unwrap();
-        let records = lines.lines().map(super::schema::record);
-        let calls = records.filter(|record| record["stage"] != "event");
-        calls.map(|record| (record["id"].as_str().unwrap().to_owned(), record)).collect()
+        std::fs::read_to_string(&self.trail).unwrap()
     }
 }
 
