@@ -175,11 +175,10 @@ impl<'a> Record<'a> {
         }
         self.line.stage = Stage::Intent;
         let line = self.render();
-        let committed = self.trail.commit(line).await;
-        self.line.stage = Stage::Single;
-        committed?;
-        self.flow = flow;
+        // from here on an intent may be on the trail, be it too late for who waits: whatever is written next ends it
         self.line.stage = if flow == Flow::Stream { Stage::End } else { Stage::Outcome };
+        self.trail.commit(line).await?;
+        self.flow = flow;
         if let Some(body) = &mut self.line.body {
             body.summary = None; // the intent has it
         }
