@@ -12,6 +12,7 @@ mod filter;
 pub mod handshake;
 mod input;
 mod inspect;
+mod kept;
 mod output;
 mod own;
 mod peer;
