@@ -5,6 +5,7 @@ mod access;
 mod bounds;
 mod caller;
 mod cgroup;
+pub mod descriptors;
 pub mod door;
 mod engine;
 mod facts;

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::audit::{Ended, Record, Trail};
 use crate::config::{Config, Listen, Purpose};
 
 use super::access::Access;
 use super::caller::Caller;
+use super::descriptors;
 use super::door::{Accepted, Bound, DoorState, Step, Unbound};
 use super::output::{Output, ReplyFraming, ReplyHead};
 use super::own::OwnSearch;
@@ -27,6 +29,8 @@ use super::upstream::{Address, Upstream};
 
 /// How long the accept loop waits when descriptors have run out.
 const BREATH: Duration = Duration::from_millis(50);
+/// How long it says nothing more about that.
+const SAID: Duration = Duration::from_secs(10);
 
 /// Doors that are bound, with everything they share.
 pub struct Server {
@@ -34,6 +38,7 @@ pub struct Server {
     doors: Vec<Bound>,
     stop: watch::Sender<bool>,
     places: Arc<Semaphore>,
+    connections: usize,
     drain: Duration,
     reconciler: Option<Reconciler>,
 }
@@ -63,11 +68,13 @@ impl Server {
             trail,
             stopping,
         };
+        let connections = descriptors::places(limits.connections);
         Ok(Self {
             gate: Arc::new(gate),
             doors,
             stop,
-            places: Arc::new(Semaphore::new(limits.connections)),
+            places: Arc::new(Semaphore::new(connections)),
+            connections,
             drain: limits.drain,
             reconciler,
         })
@@ -78,6 +85,11 @@ impl Server {
         &self.doors
     }
 
+    /// How many connections may be open at once: those of the configuration, or fewer where this process has not the descriptors.
+    pub fn connections(&self) -> usize {
+        self.connections
+    }
+
     /// The policies of the doors; `config` is what the doors were bound from.
     pub fn policies(&self, config: &Config) -> Policies {
         Policies::new(config, self.doors.iter().map(|door| Arc::clone(&door.state)).collect(), self.gate.upstream.clone())
@@ -85,13 +97,16 @@ impl Server {
 
     /// Serves until `shutdown` resolves, then lets open requests finish for the drain time and closes the rest.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { gate, doors, stop, places, drain, reconciler } = self;
+        let Self { gate, doors, stop, places, drain, reconciler, .. } = self;
         let mut connections = JoinSet::new();
         let mut accepting = JoinSet::new();
         let (arrived, mut arrivals) = tokio::sync::mpsc::channel(64);
         for door in doors {
             let arrived = arrived.clone();
-            accepting.spawn(async move { while arrived.send((accept(&door).await, Arc::clone(&door.state))).await.is_ok() {} });
+            accepting.spawn(async move {
+                let mut said = None;
+                while arrived.send((accept(&door, &mut said).await, Arc::clone(&door.state))).await.is_ok() {}
+            });
         }
         tokio::pin!(shutdown);
         loop {
@@ -129,12 +144,17 @@ fn report(trail: &Trail) -> Report {
     Arc::new(move |event, detail| trail.event(event, detail))
 }
 
-async fn accept(door: &Bound) -> Accepted {
+/// The next connection. Where none can be opened, the next try waits, and the kernel holds clients that wait meanwhile. What is kept
+/// for those that are served already is not taken from them.
+async fn accept(door: &Bound, said: &mut Option<Instant>) -> Accepted {
     loop {
         match door.accept().await {
             Ok(accepted) => return accepted,
             Err(error) => {
-                tracing::warn!(%error, door = door.state.name, "cannot accept");
+                if said.is_none_or(|said| said.elapsed() > SAID) {
+                    *said = Some(Instant::now());
+                    tracing::warn!(%error, door = door.state.name, "cannot accept");
+                }
                 tokio::time::sleep(BREATH).await;
             }
         }
