@@ -115,6 +115,19 @@ impl Client {
     }
 
     fn any_reply(&mut self, bodyless: bool) -> Option<Reply> {
+        let mut reply = self.reply_head()?;
+        let none = bodyless || matches!(reply.status, 100..=199 | 204 | 304);
+        reply.body = match (reply.header("content-length"), reply.header("transfer-encoding")) {
+            _ if none => Vec::new(),
+            (Some(length), _) => self.exactly(length.parse().unwrap()),
+            (None, Some(_)) => self.chunks(),
+            (None, None) => self.rest(),
+        };
+        Some(reply)
+    }
+
+    /// The next reply without its body, which may never end.
+    pub fn reply_head(&mut self) -> Option<Reply> {
         let end = loop {
             if let Some(at) = position(&self.buffer, b"\r\n\r\n") {
                 break at + 4;
@@ -124,15 +137,7 @@ impl Client {
             }
         };
         let head: Vec<u8> = self.buffer.drain(..end).collect();
-        let mut reply = head_of(&String::from_utf8_lossy(&head));
-        let none = bodyless || matches!(reply.status, 100..=199 | 204 | 304);
-        reply.body = match (reply.header("content-length"), reply.header("transfer-encoding")) {
-            _ if none => Vec::new(),
-            (Some(length), _) => self.exactly(length.parse().unwrap()),
-            (None, Some(_)) => self.chunks(),
-            (None, None) => self.rest(),
-        };
-        Some(reply)
+        Some(head_of(&String::from_utf8_lossy(&head)))
     }
 
     fn chunks(&mut self) -> Vec<u8> {
