@@ -98,6 +98,12 @@ impl Client {
         let _refused_early = self.stream.write_all(bytes);
     }
 
+    /// Sends to a peer that must take it all.
+    #[track_caller]
+    pub fn send_all(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
+    }
+
     /// The next final reply; `None` where the connection closed without one.
     pub fn reply(&mut self, bodyless: bool) -> Option<Reply> {
         loop {
