@@ -177,7 +177,11 @@ impl<'a> Record<'a> {
         let line = self.render();
         // from here on an intent may be on the trail, be it too late for who waits: whatever is written next ends it
         self.line.stage = if flow == Flow::Stream { Stage::End } else { Stage::Outcome };
-        self.trail.commit(line).await?;
+        let committed = self.trail.commit(line).await;
+        if committed == Err(TrailError::Broken) {
+            self.line.stage = Stage::Single; // nothing of it was written
+        }
+        committed?;
         self.flow = flow;
         if let Some(body) = &mut self.line.body {
             body.summary = None; // the intent has it
