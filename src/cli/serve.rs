@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::audit::{self, Settings, Trail};
-use crate::config::{self, AuditSync, CheckpointsTo, Config, DEFAULT_POLICY, Door, DoorTls, Listen, Severity, TlsClients, UpstreamUrl};
+use crate::config::{
+    self, AuditSync, CheckpointsTo, Config, DEFAULT_POLICY, Door, DoorTls, Limits, Listen, Severity, TlsClients, UpstreamUrl,
+};
 use crate::proxy::Upstream;
 use crate::proxy::descriptors;
 use crate::proxy::serve::Server;
@@ -238,11 +240,15 @@ fn chosen(config: &Config, server: &Server) {
     }
 }
 
-/// Says where this process has not the descriptors for all connections that it was asked to serve.
+/// Says where this process has not the descriptors for all connections that it was asked to serve. Nobody asked for the default.
 fn fewer(wanted: usize, served: usize, descriptors: Option<u64>) {
     let Some(descriptors) = descriptors.filter(|_| served < wanted) else { return };
     let needed = descriptors::needed(wanted);
-    say::warn(format_args!("{served} connections are served at once, and not {wanted}: this process may open {descriptors} descriptors"));
+    let said = format!("{served} connections are served at once, and not {wanted}: this process may open {descriptors} descriptors");
+    if wanted == Limits::default().connections {
+        return line("limit", &format!("{said} of the {needed} that it takes"));
+    }
+    say::warn(said);
     say::help(format_args!("let it open {needed} (`LimitNOFILE={needed}`, `--ulimit nofile={needed}`), or set `connections = {served}`"));
 }
 

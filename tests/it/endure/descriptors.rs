@@ -44,7 +44,7 @@ fn too_few_descriptors_for_all_connections_are_told_at_the_start_and_fewer_are_s
     let bed = Bed::limited("", (128, 256));
     let said = bed.gate.messages();
     assert!(said.contains("96 connections are served at once, and not 10000: this process may open 256 descriptors"), "{said}");
-    assert!(said.contains("20064"), "it says how many it takes: {said}");
+    assert!(said.contains("of the 20064 that it takes"), "{said}");
     // all 96 at once, each with a connection of its own to the engine: there are descriptors for that, and to refuse more
     let mut held: Vec<Client> = (0..96).map(|_| bed.client()).collect();
     for client in &mut held {
@@ -59,6 +59,13 @@ fn too_few_descriptors_for_all_connections_are_told_at_the_start_and_fewer_are_s
     drop(held);
     bed.leaves_nothing();
     bed.serves();
+}
+
+#[test]
+fn more_connections_than_there_are_descriptors_for_are_warned_of_where_somebody_asked_for_them() {
+    let said = Bed::limited("connections = 100", (128, 256)).gate.messages();
+    assert!(said.contains("warning: 96 connections are served at once, and not 100: this process may open 256 descriptors"), "{said}");
+    assert!(said.contains("help: let it open 264 (`LimitNOFILE=264`"), "{said}");
 }
 
 #[test]
