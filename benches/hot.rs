@@ -10,7 +10,7 @@ mod support;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 
-use dockgate::audit::{Ended, Record, Trail};
+use dockgate::audit::{Ended, Record, Trail, Who};
 use dockgate::docker::target::Target;
 use dockgate::docker::{Action, Endpoint, Head, json, query};
 use dockgate::policy::Permit;
@@ -140,7 +140,8 @@ fn record(bencher: Bencher<'_, '_>, case: &Case) {
 
 async fn recorded(stages: &Stages, trail: &Trail, permit: Result<Permit, String>) -> Result<(), String> {
     let permit = permit?;
-    let mut record = Record::begin(trail, &stages.bed.subject, &stages.bed.policy, Some(&stages.head));
+    let who = Who::new(&stages.bed.subject, trail.redactor());
+    let mut record = Record::begin(trail, &who, &stages.bed.policy, Some(&stages.head));
     record.endpoint(&permit.action().endpoint);
     record.action(permit.action());
     record.permit(&permit);

@@ -180,11 +180,14 @@ impl<'a> Record<'a> {
         }
         self.line.stage = Stage::Intent;
         let line = self.render();
+        // from here on an intent may be on the trail, be it too late for who waits: whatever is written next ends it
+        self.line.stage = if flow == Flow::Stream { Stage::End } else { Stage::Outcome };
         let committed = self.trail.commit(line).await;
-        self.line.stage = Stage::Single;
+        if committed == Err(TrailError::Broken) {
+            self.line.stage = Stage::Single; // nothing of it was written
+        }
         committed?;
         self.flow = flow;
-        self.line.stage = if flow == Flow::Stream { Stage::End } else { Stage::Outcome };
         if let Some(body) = &mut self.line.body {
             body.summary = None; // the intent has it
         }

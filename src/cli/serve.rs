@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::audit::{self, Settings, Trail};
-use crate::config::{self, AuditSync, CheckpointsTo, Config, DEFAULT_POLICY, Door, DoorTls, Listen, Severity, TlsClients, UpstreamUrl};
+use crate::config::{
+    self, AuditSync, CheckpointsTo, Config, DEFAULT_POLICY, Door, DoorTls, Limits, Listen, Severity, TlsClients, UpstreamUrl,
+};
 use crate::proxy::Upstream;
+use crate::proxy::descriptors;
 use crate::proxy::serve::Server;
 
 use super::find;
@@ -67,9 +70,11 @@ pub fn run(args: &Args) -> Outcome {
 
 async fn serve(args: &Args, config: &Config, upstream: Upstream) -> Outcome {
     let (stopped, hang_ups) = (stop::requested()?, stop::hang_ups()?);
+    let descriptors = descriptors::raise();
     let trail = trail(&config.audit)?;
     let server = Server::bind(config, upstream.clone(), trail.clone()).map_err(|unbound| unbound::failure(&unbound, config))?;
     chosen(config, &server);
+    fewer(config.limits.connections, server.connections(), descriptors);
     reload::loaded(&trail, server.doors());
     let sinks = sinks::start(&config.audit, &trail)?;
     let mut reloader = Reloader::new(args, config, server.policies(config), trail);
@@ -233,6 +238,18 @@ fn chosen(config: &Config, server: &Server) {
     if let Some(url) = first {
         line("use it", &Paint::stderr().bold(&format!("export DOCKER_HOST={url}")));
     }
+}
+
+/// Says where this process has not the descriptors for all connections that it was asked to serve. Nobody asked for the default.
+fn fewer(wanted: usize, served: usize, descriptors: Option<u64>) {
+    let Some(descriptors) = descriptors.filter(|_| served < wanted) else { return };
+    let needed = descriptors::needed(wanted);
+    let said = format!("{served} connections are served at once, and not {wanted}: this process may open {descriptors} descriptors");
+    if wanted == Limits::default().connections {
+        return line("limit", &format!("{said} of the {needed} that it takes"));
+    }
+    say::warn(said);
+    say::help(format_args!("let it open {needed} (`LimitNOFILE={needed}`, `--ulimit nofile={needed}`), or set `connections = {served}`"));
 }
 
 /// What a door says of its TLS; a certificate that ends unseen is the usual way for it to stop working.

@@ -20,9 +20,10 @@ use super::access::Access;
 use super::bounds::Bounds;
 use super::caller::Caller;
 use super::peer::{Look, Peers};
+use super::upstream::keep_alive;
 
-/// Connections that wait for an accept.
-const BACKLOG: i32 = 1024;
+/// Connections that wait for an accept; what Linux grants by default (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
 
 /// What every request through a door is held against.
 #[derive(Debug)]
@@ -230,6 +231,8 @@ fn bind_tcp(address: SocketAddr) -> Result<TcpListener, Failed> {
     at(Step::Bind, socket.bind(&SockAddr::from(address)))?;
     // of two that may share an address, only the first may listen
     at(Step::Bind, socket.listen(BACKLOG))?;
+    // connections have this from the socket that they come through: a client that vanished without a word is found out
+    at(Step::Open, socket.set_tcp_keepalive(&keep_alive()))?;
     at(Step::Open, socket.set_nonblocking(true))?;
     at(Step::Open, TcpListener::from_std(socket.into()))
 }
@@ -263,4 +266,23 @@ fn remove_stale(path: &Path) -> Result<(), Failed> {
     }
     tracing::info!(socket = %path.display(), "removed a socket that nobody served any more");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn silent_connections_over_tcp_are_looked_after() {
+        let listener = bind_tcp("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (stream, _) = accepted.unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap(), "from the socket that listens");
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), std::time::Duration::from_secs(30));
+        drop(client);
+    }
 }

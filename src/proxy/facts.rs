@@ -2,7 +2,7 @@
 //! Knows nothing of what they are for.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http_body_util::{BodyExt, Limited};
 
@@ -14,6 +14,8 @@ use super::upstream::{Exchange, Upstream};
 
 /// The largest answer that is read as a fact.
 const MAX_FACT: usize = 8 << 20;
+/// How long the engine may take to tell one.
+const TELLING: Duration = Duration::from_secs(30);
 
 /// All facts that an action needs. A 404 of the engine about the object is relayed as its own answer.
 ///
@@ -48,7 +50,15 @@ pub async fn fetch(upstream: &Upstream, need: &Need) -> Result<Value, Refusal> {
         Need::Info => "/info".to_owned(),
         Need::HostPath(path) => return Ok(leads_to(path)),
     };
-    let Exchange { reply, lease } = upstream.get(&target).await.map_err(|error| {
+    let late = || {
+        tracing::warn!(asked = target, "the engine does not answer what it is asked");
+        Err(Refusal::Upstream)
+    };
+    tokio::time::timeout(TELLING, told(upstream, &target)).await.unwrap_or_else(|_| late())
+}
+
+async fn told(upstream: &Upstream, target: &str) -> Result<Value, Refusal> {
+    let Exchange { reply, lease } = upstream.get(target).await.map_err(|error| {
         tracing::warn!(%error, "the engine cannot be asked");
         Refusal::Upstream
     })?;

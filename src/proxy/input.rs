@@ -217,6 +217,11 @@ impl<R: Half> Input<R> {
         std::future::pending::<()>().await;
     }
 
+    /// Resolves when a client that closed its side has closed the other one too, or has waited so long.
+    pub async fn given_up(&self, patience: Duration) {
+        let _gone_or_waited = timeout(patience, self.reader.gone()).await;
+    }
+
     /// True where the body of the current request has been read to its end.
     pub fn body_ended(&self) -> bool {
         self.body.ended()

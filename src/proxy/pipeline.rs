@@ -42,6 +42,8 @@ const DISCARD_TIME: Duration = Duration::from_secs(2);
 
 /// How long a finite read may go on for a client that has closed its side: it may still want the reply.
 const HALF_CLOSED: Duration = Duration::from_secs(10);
+/// How long a change may go on without its client: its outcome is worth a wait, but not a connection for ever.
+const ABANDONED: Duration = Duration::from_secs(600);
 
 /// What all connections share.
 pub struct Gate {
@@ -115,7 +117,11 @@ where
         };
         record.close(ended).await;
         if !goes_on {
-            return client.output.shutdown().await;
+            client.output.shutdown().await;
+            if ended == Ended::Complete && !client.input.body_ended() {
+                client.input.discard(DISCARD, DISCARD_TIME).await; // the engine answered before it had the whole body
+            }
+            return;
         }
     }
 }
@@ -256,7 +262,10 @@ impl<'a> Call<'a> {
         let Client { input, output } = client;
         let (since, mut engine) = (Instant::now(), self.begun(permit).await?);
         let (mut reply, _) = engine.halves(Framing::None);
-        let answer = self.answered(permit, &mut reply, since, record).await?;
+        let answer = tokio::select! {
+            answer = self.answered(permit, &mut reply, since, record) => answer?,
+            () = async { input.closed().await; input.given_up(HALF_CLOSED).await } => return Ok((Ended::ClientGone, false)),
+        };
         if answer.status != StatusCode::SWITCHING_PROTOCOLS {
             return relay(output, &answer, &mut reply, &self.asked(permit, false), record).await;
         }
@@ -283,8 +292,8 @@ async fn client_gone<R: Half>(
     input.closed().await;
     match (row.reply, row.kind) {
         (Reply::Progress, _) => {}
-        (Reply::Once, Kind::Read | Kind::SensitiveRead | Kind::Stream) => tokio::time::sleep(HALF_CLOSED).await,
-        (Reply::Once, Kind::Change | Kind::Tunnel) => std::future::pending().await,
+        (Reply::Once, Kind::Read | Kind::SensitiveRead | Kind::Stream) => input.given_up(HALF_CLOSED).await,
+        (Reply::Once, Kind::Change | Kind::Tunnel) => tokio::time::sleep(ABANDONED).await,
     }
     Ok(())
 }

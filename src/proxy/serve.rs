@@ -19,6 +19,7 @@ use crate::policy::Subject;
 
 use super::access::Access;
 use super::caller::Caller;
+use super::descriptors;
 use super::door::{Accepted, Bound, DoorState, Step, Unbound};
 use super::output::{Output, ReplyFraming, ReplyHead};
 use super::own::OwnSearch;
@@ -32,6 +33,8 @@ use super::upstream::{Address, Upstream};
 
 /// How long the accept loop waits when descriptors have run out.
 const BREATH: Duration = Duration::from_millis(50);
+/// How long it says nothing more about that.
+const SAID: Duration = Duration::from_secs(10);
 
 /// Doors that are bound, with everything they share.
 pub struct Server {
@@ -39,6 +42,7 @@ pub struct Server {
     doors: Vec<Bound>,
     stop: watch::Sender<bool>,
     places: Arc<Semaphore>,
+    connections: usize,
     drain: Duration,
     reconciler: Option<Reconciler>,
 }
@@ -69,11 +73,13 @@ impl Server {
             told: Told::default(),
             stopping,
         };
+        let connections = descriptors::places(limits.connections);
         Ok(Self {
             gate: Arc::new(gate),
             doors,
             stop,
-            places: Arc::new(Semaphore::new(limits.connections)),
+            places: Arc::new(Semaphore::new(connections)),
+            connections,
             drain: limits.drain,
             reconciler,
         })
@@ -82,6 +88,11 @@ impl Server {
     /// The doors, as they listen.
     pub fn doors(&self) -> &[Bound] {
         &self.doors
+    }
+
+    /// How many connections may be open at once: those of the configuration, or fewer where this process has not the descriptors.
+    pub fn connections(&self) -> usize {
+        self.connections
     }
 
     /// The policies of the doors; `config` is what the doors were bound from.
@@ -101,7 +112,7 @@ impl Server {
 
     /// Serves until `shutdown` resolves, then lets open requests finish for the drain time and closes the rest.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { gate, doors, stop, places, drain, reconciler } = self;
+        let Self { gate, doors, stop, places, drain, reconciler, .. } = self;
         let (close, closing) = watch::channel(());
         let mut accepting = JoinSet::new();
         for door in doors {
@@ -144,14 +155,14 @@ fn report(trail: &Trail) -> Report {
 
 /// Takes what comes through a door until it is closed; returns the connections that are open then.
 async fn admit(door: Bound, gate: Arc<Gate>, places: Arc<Semaphore>, mut closing: watch::Receiver<()>) -> JoinSet<()> {
-    let mut connections = JoinSet::new();
+    let (mut connections, mut said) = (JoinSet::new(), None);
     let mut closed = pin!(closing.changed());
     loop {
         tokio::select! {
             biased;
             _told = &mut closed => break,
             Some(_ended) = connections.join_next() => {}
-            accepted = accept(&door) => {
+            accepted = accept(&door, &mut said) => {
                 let (gate, state, places) = (Arc::clone(&gate), Arc::clone(&door.state), Arc::clone(&places));
                 connections.spawn(Box::pin(connection(gate, state, accepted, places))); // made in its place: a task is large
             }
@@ -162,12 +173,17 @@ async fn admit(door: Bound, gate: Arc<Gate>, places: Arc<Semaphore>, mut closing
     connections
 }
 
-async fn accept(door: &Bound) -> Accepted {
+/// The next connection. Where none can be opened, the next try waits, and the kernel holds clients that wait meanwhile. What is kept
+/// for those that are served already is not taken from them.
+async fn accept(door: &Bound, said: &mut Option<Instant>) -> Accepted {
     loop {
         match door.accept().await {
             Ok(accepted) => return accepted,
             Err(error) => {
-                tracing::warn!(%error, door = door.state.name, "cannot accept");
+                if said.is_none_or(|said| said.elapsed() > SAID) {
+                    *said = Some(Instant::now());
+                    tracing::warn!(%error, door = door.state.name, "cannot accept");
+                }
                 tokio::time::sleep(BREATH).await;
             }
         }

@@ -1,23 +1,22 @@
 //! Everything that dockgate asks of the engine: connections, requests written from permits, and facts.
 //! Knows nothing of clients.
 
-use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::client::conn::http1::handshake;
 use hyper::header::{self, HeaderValue};
 use hyper::rt::{Read, Write};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower_service::Service;
@@ -29,15 +28,12 @@ use crate::policy::Permit;
 
 use super::engine::{self, Connection, Stream};
 use super::handshake::engine_advice;
+use super::kept::{Pool, Sender};
 
-/// Idle connections that are kept: one that is missing costs a request more than everything else together.
-const POOL: usize = 256;
-/// How often kept connections are looked at.
-const LOOK: Duration = Duration::from_millis(200);
-/// A kept connection that was not used for so long is closed.
-const UNUSED: Duration = Duration::from_secs(30);
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
+/// Between two tries to connect to an engine that has many who wait.
+const QUEUED: Duration = Duration::from_millis(10);
 /// The Host that the engine sees, whatever the client sent.
 const HOST: HeaderValue = HeaderValue::from_static("docker");
 /// The client that the engine sees.
@@ -59,39 +55,8 @@ pub enum Address {
 pub struct Upstream {
     address: Arc<Address>,
     tls: Option<Arc<ArcSwap<EngineTls>>>,
-    kept: Arc<Mutex<Kept>>,
-    idle: Arc<Mutex<VecDeque<Sender>>>,
+    kept: Pool,
 }
-
-/// Connections that wait for another request, the one that was used last at the end.
-#[derive(Debug, Default)]
-struct Kept {
-    connections: Vec<(Connection, Instant)>,
-    watched: bool,
-}
-
-impl Kept {
-    /// Lets go of those that the engine has closed, and of those that nobody needed for a while; false where none is left.
-    fn tidy(&mut self, now: Instant) -> bool {
-        self.connections.retain_mut(|(connection, since)| connection.is_quiet() && now.duration_since(*since) < UNUSED);
-        !self.connections.is_empty()
-    }
-}
-
-/// Looks after kept connections as long as there are any.
-async fn watch(kept: Weak<Mutex<Kept>>) {
-    loop {
-        tokio::time::sleep(LOOK).await;
-        let Some(kept) = kept.upgrade() else { return };
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.watched = kept.tidy(Instant::now());
-        if !kept.watched {
-            return;
-        }
-    }
-}
-
-type Sender = SendRequest<Empty<Bytes>>;
 
 /// The engine's reply to a question of dockgate's own, and the connection that it comes on.
 pub struct Exchange {
@@ -104,19 +69,13 @@ pub struct Exchange {
 /// A connection that is in use. Dropping it closes it.
 pub struct Lease {
     sender: Sender,
-    pool: Arc<Mutex<VecDeque<Sender>>>,
+    pool: Pool,
 }
 
 impl Lease {
     /// Keeps the connection for another request; only for a reply whose body was read to its end.
     pub fn give_back(self) {
-        let mut idle = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() >= POOL {
-            idle.retain(|kept| !kept.is_closed());
-        }
-        if idle.len() < POOL && !self.sender.is_closed() {
-            idle.push_back(self.sender);
-        }
+        self.pool.keep_sender(self.sender);
     }
 }
 
@@ -140,13 +99,13 @@ pub enum UpstreamError {
 impl Upstream {
     /// An engine; nothing is connected yet.
     pub fn new(address: Address) -> Self {
-        Self { address: Arc::new(address), tls: None, kept: Arc::default(), idle: Arc::default() }
+        Self { address: Arc::new(address), tls: None, kept: Pool::default() }
     }
 
     /// An engine at `host:port` behind TLS; nothing is connected yet.
     pub fn over_tls(authority: String, tls: EngineTls) -> Self {
         let tls = Some(Arc::new(ArcSwap::from_pointee(tls)));
-        Self { address: Arc::new(Address::Tls(authority)), tls, kept: Arc::default(), idle: Arc::default() }
+        Self { address: Arc::new(Address::Tls(authority)), tls, kept: Pool::default() }
     }
 
     /// The files of its TLS, which nobody else should read.
@@ -158,8 +117,7 @@ impl Upstream {
     pub(super) fn renew(&self, tls: &EngineTls) -> bool {
         let Some(own) = self.tls.as_ref().filter(|own| own.load().digest != tls.digest) else { return false };
         own.store(Arc::new(tls.clone()));
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).connections.clear();
+        self.kept.clear();
         true
     }
 
@@ -177,7 +135,7 @@ impl Upstream {
         let bytes = engine::request(permit).map_err(|engine::Unwritable| UpstreamError::Unwritable)?;
         let relayed = matches!(permit.action().body, ActionBody::Opaque(framing) if framing != Framing::None);
         if !relayed && !permit.opens_tunnel() {
-            while let Some(mut connection) = self.kept() {
+            while let Some(mut connection) = self.kept.take() {
                 match connection.write(&bytes).await {
                     Ok(()) => return Ok(connection),
                     Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(UpstreamError::Answer(error)),
@@ -196,28 +154,27 @@ impl Upstream {
             return;
         }
         connection.reset();
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.connections.len() < POOL {
-            kept.connections.push((connection, Instant::now()));
-        }
-        if !std::mem::replace(&mut kept.watched, true) {
-            tokio::spawn(watch(Arc::downgrade(&self.kept)));
-        }
+        self.kept.keep(connection);
     }
 
-    /// The connection that was used last: those that nobody needs any more stay behind.
-    fn kept(&self) -> Option<Connection> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        std::iter::from_fn(|| kept.connections.pop()).find_map(|(mut connection, _)| connection.is_quiet().then_some(connection))
-    }
-
+    /// A new connection. Where descriptors have run out, those that are kept for later are given up for it.
     async fn dial(&self) -> Result<Stream, UpstreamError> {
+        match self.dialled().await {
+            Err(UpstreamError::Connect(error)) if out_of_descriptors(&error) => {
+                self.kept.clear();
+                self.dialled().await
+            }
+            other => other,
+        }
+    }
+
+    async fn dialled(&self) -> Result<Stream, UpstreamError> {
         let connecting = async {
             match self.address.as_ref() {
-                Address::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix),
+                Address::Unix(path) => queued(|| UnixStream::connect(path)).await.map(Stream::Unix),
                 Address::Tcp(address) => {
                     let stream = TcpStream::connect(address).await?;
-                    stream.set_nodelay(true)?;
+                    settled(&stream)?;
                     Ok(Stream::Tcp(stream))
                 }
                 Address::Tls(authority) => self.secured(authority).await.map(Stream::tls),
@@ -246,12 +203,12 @@ impl Upstream {
 
     /// A kept connection where one is left: what it could not send is sent on the next one.
     async fn pooled(&self, mut request: Request<Empty<Bytes>>) -> Result<Exchange, UpstreamError> {
-        while let Some(mut sender) = self.take() {
+        while let Some(mut sender) = self.kept.take_sender() {
             if sender.ready().await.is_err() {
                 continue;
             }
             match sender.try_send_request(request).await {
-                Ok(reply) => return Ok(Exchange { reply, lease: Lease { sender, pool: Arc::clone(&self.idle) } }),
+                Ok(reply) => return Ok(Exchange { reply, lease: Lease { sender, pool: self.kept.clone() } }),
                 Err(mut failed) => match failed.take_message() {
                     Some(unsent) => request = unsent,
                     None => return Err(failed.into_error().into()),
@@ -264,25 +221,20 @@ impl Upstream {
     async fn fresh(&self, request: Request<Empty<Bytes>>) -> Result<Exchange, UpstreamError> {
         let mut sender = self.connect().await?;
         let reply = sender.send_request(request).await?;
-        Ok(Exchange { reply, lease: Lease { sender, pool: Arc::clone(&self.idle) } })
-    }
-
-    fn take(&self) -> Option<Sender> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        std::iter::from_fn(|| idle.pop_back()).find(|kept| !kept.is_closed())
+        Ok(Exchange { reply, lease: Lease { sender, pool: self.kept.clone() } })
     }
 
     async fn connect(&self) -> Result<Sender, UpstreamError> {
         let connecting = async {
             match self.address.as_ref() {
                 Address::Unix(path) => {
-                    let uri = hyperlocal::Uri::new(path, "/").into();
-                    let stream = hyperlocal::UnixConnector.call(uri).await.map_err(io::Error::other)?;
+                    let uri: hyper::Uri = hyperlocal::Uri::new(path, "/").into();
+                    let stream = queued(|| hyperlocal::UnixConnector.call(uri.clone())).await?;
                     self.hands(stream).await
                 }
                 Address::Tcp(address) => {
                     let stream = TcpStream::connect(address).await.map_err(UpstreamError::Connect)?;
-                    stream.set_nodelay(true).map_err(UpstreamError::Connect)?;
+                    settled(&stream).map_err(UpstreamError::Connect)?;
                     self.hands(TokioIo::new(stream)).await
                 }
                 Address::Tls(authority) => self.hands(TokioIo::new(self.secured(authority).await?)).await,
@@ -296,7 +248,7 @@ impl Upstream {
         let tls = self.tls.as_ref().ok_or(io::ErrorKind::NotConnected)?.load_full();
         let name = tls.name_of(authority).ok_or(io::ErrorKind::InvalidInput)?;
         let stream = TcpStream::connect(authority).await?;
-        stream.set_nodelay(true)?;
+        settled(&stream)?;
         TlsConnector::from(Arc::clone(&tls.client)).connect(name, stream).await
     }
 
@@ -309,6 +261,31 @@ impl Upstream {
         });
         Ok(sender)
     }
+}
+
+/// A unix socket whose queue is full does not let us wait in it but says so at once (connect(2), `EAGAIN`).
+async fn queued<S, F: Future<Output = io::Result<S>>>(connect: impl Fn() -> F) -> io::Result<S> {
+    loop {
+        match connect().await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(QUEUED).await,
+            other => return other,
+        }
+    }
+}
+
+/// What every connection over TCP has: nothing waits for more to send, and an engine that vanished without a word is found out.
+fn settled(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_keepalive(&keep_alive())
+}
+
+/// Looks after silent connections over TCP: after 30 s, then every 10 s; three looks without an answer end one.
+pub fn keep_alive() -> TcpKeepalive {
+    TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10)).with_retries(3)
+}
+
+fn out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error().map(rustix::io::Errno::from_raw_os_error), Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE))
 }
 
 /// What to do about it stands behind what an engine's handshake came to.
@@ -330,8 +307,6 @@ impl From<io::Error> for UpstreamError {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -340,35 +315,5 @@ mod tests {
         let mut connection = Connection::new(Stream::Unix(ours));
         let error = connection.write(&vec![b'a'; 8 << 20]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-    }
-
-    /// A connection whose reply was read to its end, and the engine's side of it.
-    async fn answered() -> (Connection, UnixStream) {
-        let (ours, mut theirs) = UnixStream::pair().unwrap();
-        let mut connection = Connection::new(Stream::Unix(ours));
-        theirs.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
-        connection.halves(Framing::None).0.head(false).await.unwrap();
-        (connection, theirs)
-    }
-
-    #[tokio::test]
-    async fn a_connection_that_the_engine_closes_is_let_go_without_a_request() {
-        let upstream = Upstream::new(Address::Unix("/nowhere".into()));
-        let (connection, mut theirs) = answered().await;
-        upstream.keep(connection);
-        theirs.shutdown().await.unwrap();
-        assert_eq!(theirs.read(&mut [0]).await.unwrap(), 0, "our side is closed too");
-        assert!(upstream.kept().is_none());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_connection_that_nobody_needs_is_closed_after_a_while() {
-        let upstream = Upstream::new(Address::Unix("/nowhere".into()));
-        let ((first, mut theirs), (second, _open)) = (answered().await, answered().await);
-        upstream.keep(first);
-        tokio::time::sleep(UNUSED - LOOK * 2).await;
-        upstream.keep(second);
-        assert_eq!(theirs.read(&mut [0]).await.unwrap(), 0);
-        assert!(upstream.kept().is_some() && upstream.kept().is_none(), "the second one is still there");
     }
 }

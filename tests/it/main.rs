@@ -17,6 +17,7 @@ mod client_runs;
 mod corpus;
 mod doors;
 mod drift;
+mod endure;
 mod examples;
 mod go_json;
 mod go_routing;

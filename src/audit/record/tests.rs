@@ -256,3 +256,72 @@ fn identical_denials_have_a_common_digest_and_others_another() {
     assert_eq!(kind(&clients[0], kill, VerdictWord::Allow), None);
     assert_eq!(kind(&clients[0], kill, VerdictWord::Refuse), None);
 }
+
+/// A disk that holds on to the first intent until it is told.
+struct Late {
+    entered: tokio::sync::mpsc::UnboundedSender<()>,
+    go_on: std::sync::mpsc::Receiver<()>,
+    written: std::sync::Arc<std::sync::Mutex<Vec<u8>>>,
+}
+
+impl std::io::Write for Late {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if bytes.windows(8).any(|eight| eight == b"\"intent\"") {
+            self.entered.send(()).unwrap();
+            self.go_on.recv().unwrap();
+        }
+        self.written.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The stages and ends of a change whose intent was being written when `and_then` was done to its record.
+async fn late(and_then: impl AsyncFnOnce(Record<'_>)) -> Vec<(String, String)> {
+    let (entered, mut inside) = tokio::sync::mpsc::unbounded_channel();
+    let (release, go_on) = std::sync::mpsc::channel();
+    let written = std::sync::Arc::default();
+    let trail = Trail::to(Box::new(Late { entered, go_on, written: std::sync::Arc::clone(&written) })).unwrap();
+    let request = "POST /containers/abc/stop HTTP/1.1\r\n\r\n";
+    let (policy, subject, head) = (policy(), subject(), head(request));
+    let Verdict::Allow(permit) = judge(&policy, &subject, action(request), &Facts::default()) else { panic!() };
+    let who = Who::new(&subject, trail.redactor());
+    let mut record = Record::begin(&trail, &who, &policy, Some(&head));
+    record.permit(&permit);
+    {
+        let mut intent = std::pin::pin!(record.intent(&permit));
+        tokio::select! {
+            early = &mut intent => panic!("{early:?}"),
+            _ = inside.recv() => {}
+        }
+        tokio::time::pause(); // the two seconds are over as soon as nothing else is to be done
+        assert!(tokio::time::timeout(std::time::Duration::from_secs(1), &mut intent).await.is_err());
+        // dropped here: who waits either gives up, or is gone
+    }
+    tokio::time::resume();
+    and_then(record).await;
+    release.send(()).unwrap();
+    trail.close().await.unwrap();
+    let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+    let lines = text.lines().map(schema::record).filter(|line| line["stage"] != "event");
+    lines.map(|line| (line["stage"].as_str().unwrap().to_owned(), line["ended"].as_str().unwrap_or_default().to_owned())).collect()
+}
+
+#[tokio::test]
+async fn an_intent_that_is_written_too_late_is_ended_by_the_record_of_its_refusal() {
+    let told = late(async |mut record| {
+        record.refused("trail");
+        record.status(503);
+        record.close(Ended::Refused).await;
+    });
+    assert_eq!(told.await, [("intent".into(), String::new()), ("outcome".into(), "refused".into())]);
+}
+
+#[tokio::test]
+async fn an_intent_is_ended_where_its_task_is_gone_before_it_is_written() {
+    let told = late(async |record| drop(record));
+    assert_eq!(told.await, [("intent".into(), String::new()), ("outcome".into(), "aborted".into())]);
+}

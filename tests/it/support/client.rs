@@ -98,6 +98,12 @@ impl Client {
         let _refused_early = self.stream.write_all(bytes);
     }
 
+    /// Sends to a peer that must take it all.
+    #[track_caller]
+    pub fn send_all(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
+    }
+
     /// The next final reply; `None` where the connection closed without one.
     pub fn reply(&mut self, bodyless: bool) -> Option<Reply> {
         loop {
@@ -115,6 +121,19 @@ impl Client {
     }
 
     fn any_reply(&mut self, bodyless: bool) -> Option<Reply> {
+        let mut reply = self.reply_head()?;
+        let none = bodyless || matches!(reply.status, 100..=199 | 204 | 304);
+        reply.body = match (reply.header("content-length"), reply.header("transfer-encoding")) {
+            _ if none => Vec::new(),
+            (Some(length), _) => self.exactly(length.parse().unwrap()),
+            (None, Some(_)) => self.chunks(),
+            (None, None) => self.rest(),
+        };
+        Some(reply)
+    }
+
+    /// The next reply without its body, which may never end.
+    pub fn reply_head(&mut self) -> Option<Reply> {
         let end = loop {
             if let Some(at) = position(&self.buffer, b"\r\n\r\n") {
                 break at + 4;
@@ -124,15 +143,7 @@ impl Client {
             }
         };
         let head: Vec<u8> = self.buffer.drain(..end).collect();
-        let mut reply = head_of(&String::from_utf8_lossy(&head));
-        let none = bodyless || matches!(reply.status, 100..=199 | 204 | 304);
-        reply.body = match (reply.header("content-length"), reply.header("transfer-encoding")) {
-            _ if none => Vec::new(),
-            (Some(length), _) => self.exactly(length.parse().unwrap()),
-            (None, Some(_)) => self.chunks(),
-            (None, None) => self.rest(),
-        };
-        Some(reply)
+        Some(head_of(&String::from_utf8_lossy(&head)))
     }
 
     fn chunks(&mut self) -> Vec<u8> {

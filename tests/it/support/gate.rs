@@ -43,6 +43,15 @@ impl Gate {
         Self::spawn(folder, &["--config", file.to_str().unwrap()], doors)
     }
 
+    /// As [`Gate::start`], for a process that may have so many descriptors: the soft limit, and the hard one.
+    pub fn start_limited(folder: &Path, config: &str, doors: &[PathBuf], (soft, hard): (u64, u64)) -> Self {
+        let file = folder.join("dockgate.toml");
+        std::fs::write(&file, with_trail(folder, config)).unwrap();
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nofile={soft}:{hard}")).arg(env!("CARGO_BIN_EXE_dockgate"));
+        Self::spawn_as(command, folder, &["--config", file.to_str().unwrap()], &[], doors)
+    }
+
     /// As [`Gate::start`], with nothing but flags.
     pub fn spawn(folder: &Path, flags: &[&str], doors: &[PathBuf]) -> Self {
         Self::spawn_in(folder, flags, &[], doors)
@@ -50,8 +59,12 @@ impl Gate {
 
     /// As [`Gate::spawn`], with these variables and no others.
     pub fn spawn_in(folder: &Path, flags: &[&str], variables: &[(&str, &str)], doors: &[PathBuf]) -> Self {
+        Self::spawn_as(Command::new(env!("CARGO_BIN_EXE_dockgate")), folder, flags, variables, doors)
+    }
+
+    fn spawn_as(mut program: Command, folder: &Path, flags: &[&str], variables: &[(&str, &str)], doors: &[PathBuf]) -> Self {
         let (trail, messages) = (folder.join("trail.jsonl"), folder.join("stderr.txt"));
-        let child = Command::new(env!("CARGO_BIN_EXE_dockgate"))
+        let child = program
             .arg("serve")
             .args(flags)
             .env_clear()
@@ -79,6 +92,11 @@ impl Gate {
     /// What it has written to standard error.
     pub fn messages(&self) -> String {
         std::fs::read_to_string(&self.messages).unwrap_or_default()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends it a signal.
