@@ -23,6 +23,10 @@ const BATCH: usize = 1 << 20;
 const GATHER: Duration = Duration::from_millis(5);
 /// So many are written at once, without waiting for more.
 const MANY: usize = 1024;
+/// Written records whose texts are kept to be filled again, and the largest of these: they are made by one thread and let go by
+/// another, which no allocator likes.
+const SPARE: usize = 1024;
+const SPARE_TEXT: usize = 2048;
 /// Inside one write for longer than this, the file system is called stalled.
 const STALLED: Duration = Duration::from_secs(1);
 
@@ -117,6 +121,7 @@ pub(super) struct Shared {
     /// Milliseconds that tests let pass.
     skipped: AtomicU64,
     gap: Mutex<Gap>,
+    spare: Mutex<Vec<String>>,
     lost: AtomicU64,
     /// Told after every write.
     pub written: OnceLock<Box<dyn Fn() + Send + Sync>>,
@@ -143,6 +148,7 @@ impl Shared {
             base: Instant::now(),
             skipped: AtomicU64::new(0),
             gap: Mutex::default(),
+            spare: Mutex::default(),
             lost: AtomicU64::new(0),
             written: OnceLock::new(),
         }
@@ -193,6 +199,20 @@ impl Shared {
         }
         waiting.urgent = !waiting.jobs.is_empty();
         (jobs, !waiting.closed || !waiting.jobs.is_empty())
+    }
+
+    /// An empty text, with room where one is left.
+    pub fn text(&self) -> String {
+        lock(&self.spare).pop().unwrap_or_default()
+    }
+
+    /// Takes back texts that were written.
+    pub fn give_back(&self, texts: impl Iterator<Item = String>) {
+        let mut spare = lock(&self.spare);
+        for mut text in texts.filter(|text| text.capacity() <= SPARE_TEXT).take(SPARE.saturating_sub(spare.len())) {
+            text.clear();
+            spare.push(text);
+        }
     }
 
     /// Nothing more comes from handles, and who waits for room hears so.

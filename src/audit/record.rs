@@ -249,10 +249,13 @@ impl<'a> Record<'a> {
     /// The record as it now is, from the id on: what comes before it is the writer's.
     fn render(&mut self) -> Entry {
         self.line.duration_us = micros(self.started);
-        let mut text = written(&self.line);
+        let mut text = self.trail.text();
+        text.reserve(USUAL);
+        self.line.write(&mut text);
         if text.len() > MAX_LINE {
             self.line.truncate();
-            text = written(&self.line);
+            text.clear();
+            self.line.write(&mut text);
         }
         let foldable = self.line.verdict == Some(VerdictWord::Deny) && self.line.stage == Stage::Single;
         Entry { text, kind: foldable.then(|| self.line.common(self.who.lasting())) }
@@ -289,12 +292,6 @@ impl Flow {
 
 fn redactor(trail: &Trail) -> &Redactor {
     trail.redactor()
-}
-
-fn written(line: &Line<'_>) -> String {
-    let mut out = String::with_capacity(USUAL);
-    line.write(&mut out);
-    out
 }
 
 /// `name=value`, and the names of the keys in which something was hidden.

@@ -13,11 +13,14 @@ const OTHER: &str = "other";
 /// Mounts have more parts than their short form shows.
 const MOUNTS: &str = "HostConfig.Mounts";
 
+/// The members of an object.
+type Members = [(Cow<'static, str>, Value)];
+
 /// Adds `other` to the members of a summary.
 pub(super) fn with_other(schema: &'static Schema, body: &Value, mut members: Object) -> Object {
     let mounts = summary::at(body, MOUNTS).filter(|mounts| !mounts.is_empty());
     let mut other: Object = mounts.map(|mounts| (Cow::Borrowed(MOUNTS), mounts.clone())).into_iter().collect();
-    let mut shown = built(schema, &Value::Object(members.clone()), &other);
+    let mut shown = built(schema, &members, &other);
     hide_nothing(&mut shown);
     differing(schema, body, Some(&shown), "", &mut other);
     if !other.is_empty() {
@@ -30,7 +33,7 @@ pub(super) fn with_other(schema: &'static Schema, body: &Value, mut members: Obj
 pub fn restore(operation: Operation, summary: &Value) -> Option<Value> {
     let schema = operation.row().body.object()?;
     let other = summary.get(OTHER).map(Value::members).unwrap_or_default();
-    let mut body = built(schema, summary, other);
+    let mut body = built(schema, summary.members(), other);
     for (path, value) in other {
         set(&mut body, path, value.clone());
     }
@@ -59,7 +62,7 @@ fn differing(schema: &'static Schema, body: &Value, shown: Option<&Value>, above
         // an empty list of masked paths says something: nothing is masked
         let masks = matches!(field.name, "MaskedPaths" | "ReadonlyPaths") && *value != Value::Null;
         let told =
-            shown.map_or_else(|| said(value, &field.ty).is_empty() && !masks, |shown| said(shown, &field.ty) == said(value, &field.ty));
+            shown.map_or_else(|| said(value, &field.ty).is_empty() && !masks, |shown| said(shown, &field.ty).says(&said(value, &field.ty)));
         match (field.class, &field.ty) {
             (Class::Gated(_) | Class::Refused, _) if !told && other.iter().all(|(known, _)| *known != path) => {
                 other.push((Cow::Owned(path), value.clone()));
@@ -70,19 +73,47 @@ fn differing(schema: &'static Schema, body: &Value, shown: Option<&Value>, above
     }
 }
 
+/// What a value says.
+enum Said<'v> {
+    /// A value without members.
+    Plain(&'v Value),
+    /// The members that say something.
+    Members(Vec<(&'v str, Said<'v>)>),
+}
+
+impl Said<'_> {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Plain(value) => value.is_empty(),
+            Self::Members(members) => members.is_empty(),
+        }
+    }
+
+    /// True where both say the same.
+    fn says(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Plain(own), Self::Plain(other)) => own == other,
+            (Self::Members(own), Self::Members(other)) => {
+                own.len() == other.len() && own.iter().zip(other).all(|((name, own), (known, other))| name == known && own.says(other))
+            }
+            (Self::Plain(_), Self::Members(_)) | (Self::Members(_), Self::Plain(_)) => false,
+        }
+    }
+}
+
 /// Without members that say nothing. The keys of a map are data: they say something by themselves.
-fn said(value: &Value, ty: &Type) -> Value {
-    let Value::Object(members) = value else { return value.clone() };
-    let keep = |member: &Value| matches!(ty, Type::Map(_)) || !member.is_empty();
-    let members = members.iter().map(|(name, member)| (name.clone(), said(member, &Type::Bool)));
-    Value::Object(members.filter(|(_, member)| keep(member)).collect())
+fn said<'v>(value: &'v Value, ty: &Type) -> Said<'v> {
+    let Value::Object(members) = value else { return Said::Plain(value) };
+    let keep = |member: &Said<'_>| matches!(ty, Type::Map(_)) || !member.is_empty();
+    let members = members.iter().map(|(name, member)| (name.as_ref(), said(member, &Type::Bool)));
+    Said::Members(members.filter(|(_, member)| keep(member)).collect())
 }
 
 /// The body that the members show in their own words.
-fn built(schema: &'static Schema, summary: &Value, other: &[(Cow<'static, str>, Value)]) -> Value {
+fn built(schema: &'static Schema, summary: &Members, other: &Members) -> Value {
     let mut body = Value::Object(Vec::new());
     for (name, path) in summary::table(schema.name).iter().filter(|(_, path)| stands_in(schema, path)) {
-        if let Some(value) = summary.get(name) {
+        if let Some(value) = member(summary, name) {
             set(&mut body, path, value.clone());
         }
     }
@@ -108,12 +139,16 @@ fn stands_in(schema: &'static Schema, path: &str) -> bool {
     }
 }
 
-fn each(summary: &Value, name: &str, mut take: impl FnMut(&str)) {
-    summary.get(name).map(Value::texts).into_iter().flatten().for_each(&mut take);
+fn member<'v>(summary: &'v Members, name: &str) -> Option<&'v Value> {
+    summary.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+}
+
+fn each(summary: &Members, name: &str, mut take: impl FnMut(&str)) {
+    member(summary, name).map(Value::texts).into_iter().flatten().for_each(&mut take);
 }
 
 /// `source:target:mode`, `tmpfs=:target:options`, and `:target:rw` for a volume without a name.
-fn mounts(summary: &Value, body: &mut Value) {
+fn mounts(summary: &Members, body: &mut Value) {
     each(summary, "mounts", |text| {
         if let Some((target, options)) = text.strip_prefix("tmpfs=:").and_then(|rest| rest.split_once(':')) {
             set_key(body, "HostConfig.Tmpfs", target, Value::Text(options.to_owned()));
@@ -125,9 +160,9 @@ fn mounts(summary: &Value, body: &mut Value) {
     });
 }
 
-fn namespaces(summary: &Value, body: &mut Value) {
+fn namespaces(summary: &Members, body: &mut Value) {
     for (name, field) in summary::NAMESPACES {
-        if let Some(value) = summary.get("namespaces").and_then(|modes| modes.get(name)) {
+        if let Some(value) = member(summary, "namespaces").and_then(|modes| modes.get(name)) {
             set(body, &format!("HostConfig.{field}"), value.clone());
         }
     }
@@ -180,7 +215,8 @@ fn set_key(body: &mut Value, path: &str, key: &str, value: Value) {
 }
 
 fn set(body: &mut Value, path: &str, value: Value) {
-    within(body, path, &mut |here| *here = value.clone());
+    let mut value = Some(value);
+    within(body, path, &mut |here| *here = value.take().unwrap_or(Value::Null)); // there is one place
 }
 
 /// Changes what stands at a path; what is missing on the way is made.

@@ -134,6 +134,11 @@ impl Trail {
         &self.handle.shared
     }
 
+    /// An empty text for a record, which comes back when the record is written.
+    pub(super) fn text(&self) -> String {
+        self.shared().text()
+    }
+
     /// How the trail is now.
     pub fn state(&self) -> State {
         match (self.shared().stalled(), self.shared().failing()) {

@@ -78,6 +78,9 @@ impl Endpoint {
             out.push_str("/v");
             out.push_str(&version.to_string());
         }
+        if self.names.is_empty() {
+            return out.push_str(self.operation.row().path);
+        }
         let mut names = self.names.iter();
         for part in self.operation.row().path.split('/').skip(1) {
             out.push('/');

@@ -23,7 +23,9 @@ const TELLING: Duration = Duration::from_secs(30);
 /// The engine's refusals, and [`Refusal::Upstream`] where it does not answer.
 pub async fn gather(upstream: &Upstream, policy: &Policy, action: &Action, own: Arc<Own>) -> Result<Facts, Refusal> {
     let mut facts = Facts::new(own);
-    facts.now = now();
+    if action.json().is_some() {
+        facts.now = now(); // what is approved is so for a time; nothing else asks
+    }
     while let Some(need) = next_need(policy, action, &facts) {
         let value = fetch(upstream, &need).await?;
         facts.insert(need, value);

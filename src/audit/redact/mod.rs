@@ -55,18 +55,22 @@ impl Redactor {
 
     /// `hmac:` and 16 hexadecimal digits: what stands for a secret, the same for the same value under the same key.
     pub fn digest(&self, value: &[u8]) -> String {
+        let whole = self.keyed(value);
         let mut text = String::with_capacity(5 + SHOWN);
         text.push_str("hmac:");
-        let whole = self.whole(value);
-        text.push_str(whole.get(..SHOWN).unwrap_or_default());
+        push_hex(whole.get(..SHOWN / 2).unwrap_or_default(), &mut text);
         text
     }
 
     /// The keyed digest with all of its 64 hexadecimal digits.
     pub fn whole(&self, value: &[u8]) -> String {
+        hex(&self.keyed(value))
+    }
+
+    fn keyed(&self, value: &[u8]) -> [u8; 32] {
         let mut keyed = self.keyed.clone();
         keyed.update(value);
-        hex(&keyed.finalize().into_bytes())
+        keyed.finalize().into_bytes().into()
     }
 
     /// A text of a client: secrets of known shapes hidden, control and direction characters escaped, cut.
@@ -125,9 +129,15 @@ fn owned(shown: Shown<'_>) -> Shown<'static> {
 
 /// Bytes in lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    push_hex(bytes, &mut text);
+    text
+}
+
+fn push_hex(bytes: &[u8], out: &mut String) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().map_or('0', char::from);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    bytes.iter().for_each(|byte| [digit(byte >> 4), digit(byte & 15)].into_iter().for_each(|digit| out.push(digit)));
 }
 
 /// The SHA-256 of bytes, in hexadecimal digits.

@@ -218,7 +218,10 @@ impl Writer {
         }
         let nothing = lines.is_empty() && !durable;
         match if nothing { Ok(()) } else { self.put(&lines, durable) } {
-            Ok(()) => true,
+            Ok(()) => {
+                self.shared.give_back(lines.into_iter().map(|line| line.text));
+                true
+            }
             Err((error, kept)) => {
                 self.fail(&error, now);
                 lines.into_iter().skip(kept).for_each(|line| self.spare(line));

@@ -14,7 +14,12 @@ pub(super) const CHECK: Check = Check {
 
 /// True for names that usually hold secrets, with a value; `NAME_FILE` names a file and is the way to go.
 pub(super) fn looks_secret(name: &str, value: &str) -> bool {
-    let upper = name.to_ascii_uppercase();
-    let words = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "PRIVATE_KEY", "ACCESS_KEY", "CREDENTIAL"];
-    !value.is_empty() && !upper.ends_with("_FILE") && words.iter().any(|word| upper.contains(word))
+    let name = name.as_bytes();
+    let begins = |at: usize, word: &[u8]| name.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word));
+    let is_file = name.len().checked_sub(FILE.len()).is_some_and(|at| begins(at, FILE));
+    !value.is_empty() && !is_file && (0..name.len()).any(|at| WORDS.iter().any(|word| begins(at, word)))
 }
+
+const FILE: &[u8] = b"_FILE";
+const WORDS: [&[u8]; 9] =
+    [b"PASSWORD", b"PASSWD", b"SECRET", b"TOKEN", b"API_KEY", b"APIKEY", b"PRIVATE_KEY", b"ACCESS_KEY", b"CREDENTIAL"];
