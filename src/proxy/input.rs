@@ -17,14 +17,14 @@ use super::inspect::Inspection;
 use super::intake::Intake;
 use super::patience::Patience;
 use super::refuse::{Refusal, upload_too_large};
-use super::tunnel::Half;
+use super::stream::ReadSide;
 
 /// How much may wait in the buffer while nobody takes it.
 const MAX_AHEAD: usize = 64 * 1024;
 
 /// The reading half of a client's connection.
-pub struct Input<R> {
-    reader: R,
+pub struct Input<'s> {
+    reader: ReadSide<'s>,
     intake: Intake,
     body: BodyDecoder,
     patience: Patience,
@@ -71,9 +71,9 @@ pub struct Deadlines {
     pub idle: Duration,
 }
 
-impl<R: Half> Input<R> {
+impl<'s> Input<'s> {
     /// Reads from a fresh connection.
-    pub fn new(reader: R) -> Self {
+    pub fn new(reader: ReadSide<'s>) -> Self {
         Self { reader, intake: Intake::default(), body: BodyDecoder::new(Framing::None), patience: Patience::default() }
     }
 
@@ -243,7 +243,7 @@ impl<R: Half> Input<R> {
     }
 
     /// The reader and what was read ahead, for a tunnel.
-    pub fn parts(&mut self) -> (&mut R, BytesMut) {
+    pub fn parts(&mut self) -> (&mut ReadSide<'s>, BytesMut) {
         (&mut self.reader, std::mem::take(&mut self.intake.buffer))
     }
 

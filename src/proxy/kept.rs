@@ -110,7 +110,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::UnixStream;
 
-    use super::super::engine::Stream;
+    use super::super::stream::Stream;
     use super::super::upstream::{Address, Upstream};
     use super::*;
     use crate::docker::head::Framing;

@@ -5,9 +5,11 @@ use std::io::{self, IoSlice, Write as _};
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
 use crate::docker::head::Http;
+
+use super::stream::WriteSide;
 
 /// What is gathered in one buffer before it is written; a larger piece is written from where it stands.
 const GATHERED: usize = 16 * 1024;
@@ -15,8 +17,8 @@ const GATHERED: usize = 16 * 1024;
 const KEPT: usize = 4 * 1024;
 
 /// The writing half of a client's connection. What is here already goes out with one write; nothing is held back to wait for more.
-pub struct Output<W> {
-    writer: W,
+pub struct Output<'s> {
+    writer: WriteSide<'s>,
     begun: bool,
     head_only: bool,
     gathered: Vec<u8>,
@@ -60,9 +62,9 @@ impl<'a> ReplyHead<'a> {
     }
 }
 
-impl<W: AsyncWrite + Unpin> Output<W> {
+impl<'s> Output<'s> {
     /// Writes to a fresh connection.
-    pub fn new(writer: W) -> Self {
+    pub fn new(writer: WriteSide<'s>) -> Self {
         Self { writer, begun: false, head_only: false, gathered: Vec::new() }
     }
 
@@ -151,13 +153,20 @@ impl<W: AsyncWrite + Unpin> Output<W> {
         self.writer.flush().await
     }
 
+    /// Ends a connection on which nothing is left to say: closing it says so, but for TLS, which has a word of its own.
+    pub async fn leave(&mut self) {
+        if matches!(self.writer, WriteSide::Tls(_)) {
+            self.shutdown().await;
+        }
+    }
+
     /// Closes this direction.
     pub async fn shutdown(&mut self) {
         let _already_gone = self.writer.shutdown().await;
     }
 
     /// The writer, for a tunnel.
-    pub fn writer(&mut self) -> &mut W {
+    pub fn writer(&mut self) -> &mut WriteSide<'s> {
         &mut self.writer
     }
 

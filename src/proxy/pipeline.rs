@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
 use crate::audit::{Ended, Record, Trail, Uploaded, Who};
@@ -31,8 +30,9 @@ use super::own::OwnSearch;
 use super::reconcile;
 use super::refuse::{Limit, Refusal, operator_line, upload_too_large};
 use super::relay::{Asked, relay};
+use super::stream::{ReadSide, WriteSide};
 use super::told::Told;
-use super::tunnel::{self, Half};
+use super::tunnel;
 use super::upstream::{Upstream, UpstreamError};
 
 /// What an unread body may still bring before a refused connection is closed.
@@ -69,9 +69,9 @@ impl Gate {
 }
 
 /// A client's connection: both halves, borrowed apart where a reply flows while a body still comes.
-struct Client<R, W> {
-    input: Input<R>,
-    output: Output<W>,
+struct Client<'s> {
+    input: Input<'s>,
+    output: Output<'s>,
 }
 
 /// One request, and everything that it is held against.
@@ -87,21 +87,17 @@ struct Call<'a> {
 type Done = (Ended, bool);
 
 /// Serves one connection until it ends.
-pub async fn serve<R, W>(gate: &Gate, door: &DoorState, caller: &Caller, reader: R, writer: W)
-where
-    R: Half,
-    W: AsyncWrite + Unpin,
-{
+pub async fn serve(gate: &Gate, door: &DoorState, caller: &Caller, (reader, writer): (ReadSide<'_>, WriteSide<'_>)) {
     let mut client = Client { input: Input::new(reader), output: Output::new(writer) };
     let mut who = Who::new(&caller.subject, gate.trail.redactor());
     let mut stopped = pin!(gate.stopped());
     loop {
         let next = tokio::select! {
             biased;
-            () = &mut stopped => return client.output.shutdown().await,
+            () = &mut stopped => return client.output.leave().await,
             head = client.input.head(&door.bounds.deadlines) => head,
         };
-        let Some(head) = next.transpose() else { return client.output.shutdown().await };
+        let Some(head) = next.transpose() else { return client.output.leave().await };
         who.asks(head.as_ref().ok(), gate.trail.redactor());
         client.output.next_request(matches!(&head, Ok(head) if head.method == Method::Head));
         let access = door.access();
@@ -128,11 +124,7 @@ where
 
 impl<'a> Call<'a> {
     /// Every `?` is a refusal; there is no other way out.
-    async fn run<R, W>(&self, client: &mut Client<R, W>, record: &mut Record<'a>) -> Result<Done, Refusal>
-    where
-        R: Half,
-        W: AsyncWrite + Unpin,
-    {
+    async fn run(&self, client: &mut Client<'_>, record: &mut Record<'a>) -> Result<Done, Refusal> {
         let Self { gate, door, access, caller, head } = *self;
         door.admits(&caller.subject, head)?;
         door.bounds.request()?;
@@ -159,11 +151,7 @@ impl<'a> Call<'a> {
     }
 
     /// The body of an operation that is judged by it: complete before anything else happens.
-    async fn inspected<R, W>(&self, endpoint: &Endpoint, client: &mut Client<R, W>) -> Result<Bytes, Refusal>
-    where
-        R: Half,
-        W: AsyncWrite + Unpin,
-    {
+    async fn inspected(&self, endpoint: &Endpoint, client: &mut Client<'_>) -> Result<Bytes, Refusal> {
         let bounds = &self.door.bounds;
         let declared = if let Framing::Length(length) = self.head.framing { length } else { 0 };
         let Reading::Whole(limit) = Action::reading(endpoint.operation.row(), self.head, bounds.max_json)? else {
@@ -179,17 +167,7 @@ impl<'a> Call<'a> {
     }
 
     /// Sends what was permitted and relays what comes back, while the client's side is read.
-    async fn forward<R, W>(
-        &self,
-        policy: &Policy,
-        permit: &Permit,
-        client: &mut Client<R, W>,
-        record: &mut Record<'_>,
-    ) -> Result<Done, Refusal>
-    where
-        R: Half,
-        W: AsyncWrite + Unpin,
-    {
+    async fn forward(&self, policy: &Policy, permit: &Permit, client: &mut Client<'_>, record: &mut Record<'_>) -> Result<Done, Refusal> {
         let Client { input, output } = client;
         let row = permit.action().row();
         let framing = match permit.action().body {
@@ -254,11 +232,7 @@ impl<'a> Call<'a> {
     }
 
     /// A tunnel: what is not answered with 101 is relayed as an ordinary reply, the connection then ends.
-    async fn tunnel<R, W>(&self, permit: &Permit, client: &mut Client<R, W>, record: &mut Record<'_>) -> Result<Done, Refusal>
-    where
-        R: Half,
-        W: AsyncWrite + Unpin,
-    {
+    async fn tunnel(&self, permit: &Permit, client: &mut Client<'_>, record: &mut Record<'_>) -> Result<Done, Refusal> {
         let Client { input, output } = client;
         let (since, mut engine) = (Instant::now(), self.begun(permit).await?);
         let (mut reply, _) = engine.halves(Framing::None);
@@ -280,12 +254,7 @@ impl<'a> Call<'a> {
 
 /// Uploads the body, if it is relayed, then resolves when the client has gone and nobody wants the reply any more.
 /// A change goes on without its client, unless it is work that streams its progress. An error is what was found in the body.
-async fn client_gone<R: Half>(
-    input: &mut Input<R>,
-    upload: Option<Upload<'_>>,
-    uploaded: &mut Option<Uploaded>,
-    row: &Row,
-) -> Result<(), Refusal> {
+async fn client_gone(input: &mut Input<'_>, upload: Option<Upload<'_>>, uploaded: &mut Option<Uploaded>, row: &Row) -> Result<(), Refusal> {
     if let Some(upload) = upload {
         input.pump(upload, uploaded.get_or_insert_default()).await?;
     }
@@ -299,11 +268,7 @@ async fn client_gone<R: Half>(
 }
 
 /// The one place where a refused request is answered.
-async fn refuse<R, W>(gate: &Gate, refusal: Refusal, keep_alive: bool, client: &mut Client<R, W>, record: &mut Record<'_>) -> Done
-where
-    R: Half,
-    W: AsyncWrite + Unpin,
-{
+async fn refuse(gate: &Gate, refusal: Refusal, keep_alive: bool, client: &mut Client<'_>, record: &mut Record<'_>) -> Done {
     let Client { input, output } = client;
     match &refusal {
         Refusal::Fault(fault) => record.fault(fault),

@@ -2,7 +2,6 @@
 //! Knows nothing of tunnels.
 
 use hyper::StatusCode;
-use tokio::io::AsyncWrite;
 
 use crate::audit::{Ended, Record};
 use crate::docker::head::Http;
@@ -29,8 +28,8 @@ pub struct Asked {
 ///
 /// # Errors
 /// Where nothing of the reply was written yet, so that the client can still be told.
-pub async fn relay<W: AsyncWrite + Unpin>(
-    output: &mut Output<W>,
+pub async fn relay(
+    output: &mut Output<'_>,
     answer: &Answer,
     reply: &mut Receiving<'_>,
     asked: &Asked,
@@ -43,8 +42,8 @@ pub async fn relay<W: AsyncWrite + Unpin>(
     }
 }
 
-async fn whole<W: AsyncWrite + Unpin>(
-    output: &mut Output<W>,
+async fn whole(
+    output: &mut Output<'_>,
     answer: &Answer,
     reply: &mut Receiving<'_>,
     asked: &Asked,
@@ -58,8 +57,8 @@ async fn whole<W: AsyncWrite + Unpin>(
     Ok(if sent.is_ok() { (Ended::Complete, asked.keep_alive) } else { (Ended::ClientGone, false) })
 }
 
-async fn pieces<W: AsyncWrite + Unpin>(
-    output: &mut Output<W>,
+async fn pieces(
+    output: &mut Output<'_>,
     answer: &Answer,
     reply: &mut Receiving<'_>,
     asked: &Asked,
@@ -83,12 +82,7 @@ fn head<'a>(answer: &'a Answer, reference: &'a str, framing: ReplyFraming, keep_
 }
 
 /// What has come goes out before more is waited for.
-async fn body<W: AsyncWrite + Unpin>(
-    output: &mut Output<W>,
-    reply: &mut Receiving<'_>,
-    framing: ReplyFraming,
-    record: &mut Record<'_>,
-) -> Result<(), Ended> {
+async fn body(output: &mut Output<'_>, reply: &mut Receiving<'_>, framing: ReplyFraming, record: &mut Record<'_>) -> Result<(), Ended> {
     loop {
         let broken = loop {
             match reply.here() {

@@ -27,6 +27,7 @@ use super::pipeline::{self, Gate};
 use super::reconcile::{Reconciler, Report};
 use super::refuse::Refusal;
 use super::reload::Policies;
+use super::stream::{Stream, WriteSide};
 use super::tls;
 use super::told::Told;
 use super::upstream::{Address, Upstream};
@@ -102,11 +103,10 @@ impl Server {
 
     /// Serves one connection that was made elsewhere, such as one end of a socket pair, as the door at this place of the
     /// configuration would; resolves when its last record is handed to the trail. `None` where there is no such door.
-    pub async fn serve_one(&self, door: usize, mut stream: UnixStream) -> Option<()> {
+    pub async fn serve_one(&self, door: usize, stream: UnixStream) -> Option<()> {
         let state = &self.doors.get(door)?.state;
         let caller = Caller::from(Subject { door: state.name.clone(), ..Subject::default() });
-        let (reader, writer) = stream.split();
-        pipeline::serve(&self.gate, state, &caller, reader, writer).await;
+        pipeline::serve(&self.gate, state, &caller, Stream::Unix(stream).sides()).await;
         Some(())
     }
 
@@ -193,35 +193,26 @@ async fn accept(door: &Bound, said: &mut Option<Instant>) -> Accepted {
 async fn connection(gate: Arc<Gate>, door: Arc<DoorState>, accepted: Accepted, places: Arc<Semaphore>) {
     let own = door.bounds.place().map_err(Refusal::Limit);
     let place = own.and_then(|own| Ok((own, places.try_acquire().map_err(|_| Refusal::Overload)?)));
-    match accepted {
-        Accepted::Unix(mut stream, caller) => {
-            let (reader, writer) = stream.split();
-            match place {
-                Ok(_places) => pipeline::serve(&gate, &door, &caller, reader, writer).await,
-                Err(refusal) => overloaded(&gate, &door, &caller, &refusal, writer).await,
-            }
-        }
-        Accepted::Tcp(mut stream, subject) => {
+    let (mut stream, caller) = match accepted {
+        Accepted::Unix(stream, caller) => (Stream::Unix(stream), caller),
+        Accepted::Tcp(stream, subject) => {
             if let Some(tls) = door.tls() {
                 return match place {
                     Ok(_places) => tls::serve(&gate, &door, subject, stream, Arc::clone(&tls.server)).await,
                     Err(refusal) => tls::turned_away(&gate, &door, &subject, &refusal).await,
                 };
             }
-            let (caller, (reader, writer)) = (Caller::from(subject), stream.split());
-            match place {
-                Ok(_places) => pipeline::serve(&gate, &door, &caller, reader, writer).await,
-                Err(refusal) => overloaded(&gate, &door, &caller, &refusal, writer).await,
-            }
+            (Stream::Tcp(stream), Caller::from(subject))
         }
+    };
+    match place {
+        Ok(_places) => pipeline::serve(&gate, &door, &caller, stream.sides()).await,
+        Err(refusal) => overloaded(&gate, &door, &caller, &refusal, stream.sides().1).await,
     }
 }
 
 /// One connection too many still gets an answer and a record.
-async fn overloaded<W>(gate: &Gate, door: &DoorState, caller: &Caller, refusal: &Refusal, writer: W)
-where
-    W: tokio::io::AsyncWrite + Unpin,
-{
+async fn overloaded(gate: &Gate, door: &DoorState, caller: &Caller, refusal: &Refusal, writer: WriteSide<'_>) {
     let access = door.access();
     let who = Who::new(&caller.subject, gate.trail.redactor());
     let mut record = Record::begin(&gate.trail, &who, access.policy(), None);

@@ -1,7 +1,6 @@
 //! TLS on doors: handshakes with a deadline, who the client proved to be, and the record of those that fail.
 //! Knows nothing of requests.
 
-use std::future::pending;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use rustls::ServerConfig;
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncWrite, AsyncWriteExt, ReadHalf};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -29,18 +28,11 @@ use super::input::Input;
 use super::output::{Output, ReplyFraming, ReplyHead};
 use super::pipeline::{self, Gate};
 use super::refuse::Refusal;
-use super::tunnel::Half;
+use super::stream::{ReadSide, Stream, WriteSide};
 
 /// What a client whose handshake failed may still send, so that it can read why; and how long that may take.
 const DISCARD: usize = 64 * 1024;
 const DISCARD_TIME: Duration = Duration::from_secs(2);
-
-impl Half for ReadHalf<TlsStream<TcpStream>> {
-    /// After its close_notify a client may end TCP's side too and still read; before it, an end is an error of the reader.
-    async fn gone(&self) {
-        pending().await
-    }
-}
 
 /// What came of a connection's first bytes.
 enum Opened {
@@ -61,8 +53,8 @@ pub(super) async fn serve(gate: &Gate, door: &DoorState, subject: Subject, strea
     match opened.unwrap_or_else(|_| Opened::Failed(HandshakeFault::Timeout, String::new(), None)) {
         Opened::Nothing => {}
         Opened::Client(stream, tls) => {
-            let (reader, writer) = tokio::io::split(*stream);
-            pipeline::serve(gate, door, &Caller::from(Subject { tls, ..subject }), reader, writer).await;
+            let mut stream = Stream::tls(*stream);
+            pipeline::serve(gate, door, &Caller::from(Subject { tls, ..subject }), stream.sides()).await;
         }
         Opened::Failed(fault, why, stream) => refuse(gate, door, &subject, (fault, &why), stream).await,
     }
@@ -137,8 +129,9 @@ async fn refuse(gate: &Gate, door: &DoorState, subject: &Subject, (fault, why): 
     let address = subject.address.map(|address| address.to_string()).unwrap_or_default();
     let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
     tracing::info!(id = record.id(), door = door.name, address, "[{}] {sentence}{why}; {advice}", fault.code());
-    if let Some(mut stream) = stream {
-        let (reader, writer) = stream.split();
+    if let Some(stream) = stream {
+        let mut stream = Stream::Tcp(stream);
+        let (reader, writer) = stream.sides();
         match fault == HandshakeFault::PlainHttp {
             true => plain(&mut record, reader, writer).await,
             false => let_go(reader, writer).await,
@@ -148,7 +141,7 @@ async fn refuse(gate: &Gate, door: &DoorState, subject: &Subject, (fault, why): 
 }
 
 /// The sentence of Go's servers, which clients and people know.
-async fn plain<R: Half, W: AsyncWrite + Unpin>(record: &mut Record<'_>, reader: R, writer: W) {
+async fn plain(record: &mut Record<'_>, reader: ReadSide<'_>, writer: WriteSide<'_>) {
     let reference = record.id().to_owned();
     let body = format!("Client sent an HTTP request to an HTTPS server: dockgate speaks TLS here (ref {reference})\n");
     let framing = ReplyFraming::Length(body.len() as u64);
@@ -164,7 +157,7 @@ async fn plain<R: Half, W: AsyncWrite + Unpin>(record: &mut Record<'_>, reader: 
 }
 
 /// Closes gently: bytes that nobody has read would turn the end into a reset, and the client would not see our alert.
-async fn let_go<R: Half, W: AsyncWrite + Unpin>(reader: R, mut writer: W) {
+async fn let_go(reader: ReadSide<'_>, mut writer: WriteSide<'_>) {
     if writer.shutdown().await.is_ok() {
         Input::new(reader).discard(DISCARD, DISCARD_TIME).await;
     }

@@ -1,62 +1,33 @@
 //! Tunnels: attach, exec and websocket streams, both directions relayed until both have ended.
 //! Knows nothing of what flows through them.
 
-use std::future::Future;
 use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use hyper::StatusCode;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, Interest};
+use tokio::io::AsyncWriteExt;
 
 use crate::audit::{Ended, Record};
 use crate::docker::head::Upgrade;
 
-use super::engine::{Answer, Connection, ReadSide, WriteSide};
+use super::engine::{Answer, Connection};
 use super::input::Input;
 use super::intake::Intake;
 use super::output::{Output, ReplyFraming, ReplyHead};
-
-/// A client's reading half that can tell a closed connection from one that is closed in one direction.
-pub trait Half: AsyncRead + Unpin {
-    /// Resolves when the client has closed both directions, where that shows.
-    fn gone(&self) -> impl Future<Output = ()> + Send;
-}
-
-/// How often a client that has ended its side is looked at.
-const LOOK: Duration = Duration::from_secs(1);
-
-impl Half for tokio::net::unix::ReadHalf<'_> {
-    /// A unix socket whose peer has gone reports a hang-up, one that is half closed does not.
-    async fn gone(&self) {
-        while self.ready(Interest::WRITABLE).await.is_ok_and(|ready| !ready.is_write_closed()) {
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-}
-
-impl Half for tokio::net::tcp::ReadHalf<'_> {
-    /// TCP says the same in both cases until something is written.
-    async fn gone(&self) {
-        std::future::pending().await
-    }
-}
+use super::stream::{ReadSide, WriteSide};
 
 /// How long the client may keep its side open after the engine has closed both of its own.
 const LINGER: Duration = Duration::from_secs(30);
 
 /// Answers the client and relays until both directions have ended.
-pub async fn run<R, W>(
-    input: &mut Input<R>,
-    output: &mut Output<W>,
+pub async fn run(
+    input: &mut Input<'_>,
+    output: &mut Output<'_>,
     (engine, answer): (Connection, &Answer),
     wanted: Option<&Upgrade>,
     record: &mut Record<'_>,
-) -> Ended
-where
-    R: Half,
-    W: AsyncWrite + Unpin,
-{
+) -> Ended {
     if answered(output, answer, wanted, record).await.is_err() {
         return Ended::ClientGone;
     }
@@ -73,12 +44,7 @@ where
 }
 
 /// 101 for a client that asked for it, else the 200 that older clients expect before a raw stream.
-async fn answered<W: AsyncWrite + Unpin>(
-    output: &mut Output<W>,
-    answer: &Answer,
-    wanted: Option<&Upgrade>,
-    record: &mut Record<'_>,
-) -> io::Result<()> {
+async fn answered(output: &mut Output<'_>, answer: &Answer, wanted: Option<&Upgrade>, record: &mut Record<'_>) -> io::Result<()> {
     let mut fields = answer.fields.clone();
     let (status, content_type) = match wanted {
         Some(Upgrade::Tcp) => {
@@ -99,24 +65,20 @@ async fn answered<W: AsyncWrite + Unpin>(
     output.flush().await
 }
 
-struct Client<'a, R, W> {
-    reader: &'a mut R,
+struct Client<'a, 'r, 'w> {
+    reader: &'a mut ReadSide<'r>,
     ahead: BytesMut,
-    writer: &'a mut W,
+    writer: &'a mut WriteSide<'w>,
 }
 
 /// Each direction ends on its own, and its end is passed on. When the engine has ended, the client gets a while to
 /// end too; when the client broke (rather than ended), nothing more can be delivered.
-async fn both<R, W>(
-    client: Client<'_, R, W>,
+async fn both(
+    client: Client<'_, '_, '_>,
     (mut from_engine, mut to_engine): (ReadSide<'_>, WriteSide<'_>),
     early: BytesMut,
     (sent, received): (&mut u64, &mut u64),
-) -> Ended
-where
-    R: Half,
-    W: AsyncWrite + Unpin,
-{
+) -> Ended {
     let Client { reader, ahead, writer } = client;
     let up = async {
         let flow = relay(reader, &mut to_engine, ahead, sent).await;
@@ -161,11 +123,7 @@ enum Flow {
 }
 
 /// A direction that waits has no buffer: thousands of tunnels are open and silent.
-async fn relay<R, W>(from: &mut R, to: &mut W, ahead: BytesMut, count: &mut u64) -> Flow
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
+async fn relay(from: &mut ReadSide<'_>, to: &mut WriteSide<'_>, ahead: BytesMut, count: &mut u64) -> Flow {
     let mut intake = Intake::with(ahead);
     loop {
         if !intake.buffer.is_empty() {

@@ -26,9 +26,10 @@ use crate::docker::action::Body as ActionBody;
 use crate::docker::head::Framing;
 use crate::policy::Permit;
 
-use super::engine::{self, Connection, Stream};
+use super::engine::{self, Connection};
 use super::handshake::engine_advice;
 use super::kept::{Pool, Sender};
+use super::stream::Stream;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);

@@ -2,7 +2,6 @@
 //! Knows nothing of clients; what dockgate asks for itself goes through hyper in `upstream`.
 
 mod head;
-mod stream;
 mod text;
 
 use std::io::{self, IoSlice};
@@ -15,9 +14,9 @@ use crate::docker::chunked::{BodyDecoder, Piece};
 use crate::docker::head::Framing;
 
 use super::intake::Intake;
+use super::stream::{ReadSide, Stream, WriteSide};
 
 pub use head::Answer;
-pub use stream::{ReadSide, Stream, WriteSide};
 pub use text::{Unwritable, request};
 
 /// The head of a reply; the engine's are under 1 KiB.

@@ -1,13 +1,17 @@
-//! The sockets to the engine and their two sides, which are used side by side.
+//! Connected sockets, to clients and to the engine, and their two sides, which are used side by side.
 //! Knows nothing of HTTP.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, Interest, ReadBuf, ReadHalf, WriteHalf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
-use tokio_rustls::client::TlsStream;
+use tokio_rustls::TlsStream;
+
+/// How often a peer that has ended its side is looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A connected socket.
 #[derive(Debug)]
@@ -21,7 +25,7 @@ pub enum Stream {
 }
 
 /// TLS over TCP.
-type Secured = TlsStream<TcpStream>;
+pub type Secured = TlsStream<TcpStream>;
 
 /// The side that is read.
 pub enum ReadSide<'a> {
@@ -45,8 +49,8 @@ pub enum WriteSide<'a> {
 
 impl Stream {
     /// A connection with TLS.
-    pub fn tls(stream: Secured) -> Self {
-        Self::Tls(Box::new(tokio::io::split(stream)))
+    pub fn tls(stream: impl Into<Secured>) -> Self {
+        Self::Tls(Box::new(tokio::io::split(stream.into())))
     }
 
     /// Both sides.
@@ -87,6 +91,18 @@ impl Stream {
             }
         };
         read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl ReadSide<'_> {
+    /// Resolves when the peer has closed both directions, where that shows without a write: a unix socket whose peer has gone reports a
+    /// hang-up, one that is half closed does not. TCP says the same in both cases, and after its close_notify a client of TLS may end
+    /// TCP's side too and still read.
+    pub async fn gone(&self) {
+        let Self::Unix(half) = self else { return std::future::pending().await };
+        while half.ready(Interest::WRITABLE).await.is_ok_and(|ready| !ready.is_write_closed()) {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 }
 
