@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Limited};
+use http::StatusCode;
 
 use crate::docker::{Value, json};
 use crate::proxy::Upstream;
-use crate::proxy::upstream::Exchange;
 
 use super::trouble::{Trouble, place};
 
@@ -21,18 +20,32 @@ const MAX_ANSWER: usize = 32 << 20;
 /// # Errors
 /// No answer in time, none that is a success, none that is JSON.
 pub async fn json(upstream: &Upstream, target: &str) -> Result<Value, Trouble> {
-    tokio::time::timeout(ANSWER, answer(upstream, target)).await.unwrap_or_else(|_| Err(Trouble::Silent(place(upstream), ANSWER)))
+    let missing = || strange(upstream, target, StatusCode::NOT_FOUND);
+    found(upstream, target, ANSWER).await?.ok_or_else(missing)
 }
 
-async fn answer(upstream: &Upstream, target: &str) -> Result<Value, Trouble> {
-    let Exchange { reply, lease } = upstream.get(target).await.map_err(|error| Trouble::of(upstream, &error))?;
+/// As [`json`], within this time; nothing where the engine says 404.
+///
+/// # Errors
+/// As [`json`].
+pub async fn found(upstream: &Upstream, target: &str, limit: Duration) -> Result<Option<Value>, Trouble> {
+    tokio::time::timeout(limit, answer(upstream, target)).await.unwrap_or_else(|_| Err(Trouble::Silent(place(upstream), limit)))
+}
+
+async fn answer(upstream: &Upstream, target: &str) -> Result<Option<Value>, Trouble> {
+    let reply = upstream.get(target).await.map_err(|error| Trouble::of(upstream, &error))?;
     let status = reply.status();
-    let strange = |why: String| Trouble::NoEngine(place(upstream), why);
-    let body =
-        Limited::new(reply.into_body(), MAX_ANSWER).collect().await.map_err(|error| strange(format!("{target}: {error}")))?.to_bytes();
-    lease.give_back();
-    if !status.is_success() {
-        return Err(strange(format!("it answers {target} with {status}")));
+    let broken = |error| Trouble::NoEngine(place(upstream), format!("{target}: {error}"));
+    let body = reply.whole(MAX_ANSWER).await.map_err(broken)?;
+    if status == StatusCode::NOT_FOUND {
+        return Ok(None);
     }
-    json::read_trusted(&body).map_err(|_| strange(format!("it answers {target} with something that is no JSON")))
+    if !status.is_success() {
+        return Err(strange(upstream, target, status));
+    }
+    json::read_trusted(&body).map(Some).map_err(|_| strange(upstream, target, "something that is no JSON"))
+}
+
+fn strange(upstream: &Upstream, target: &str, what: impl std::fmt::Display) -> Trouble {
+    Trouble::NoEngine(place(upstream), format!("it answers {target} with {what}"))
 }

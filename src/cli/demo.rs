@@ -43,7 +43,7 @@ level = "baseline"
 
 /// Runs the demo.
 pub fn run(args: &Args) -> Outcome {
-    stop::start_log("error");
+    super::log::start("error");
     super::runtime()?.block_on(show(args))
 }
 

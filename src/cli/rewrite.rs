@@ -4,13 +4,11 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use similar::TextDiff;
-
 use crate::config;
 use crate::rewrite::{self, Options, Problem, Rewritten};
 
 use super::say::{self, Failure, Paint};
-use super::{Outcome, load};
+use super::{Outcome, diff, load};
 
 /// The configuration's name where none is given.
 const CONFIG: &str = "dockgate.toml";
@@ -79,7 +77,7 @@ pub fn run(args: &Args) -> Outcome {
             options.config
         ));
     } else {
-        say::out(diff(&args.file, &before, &rewritten.compose).trim_end());
+        say::out(coloured(&args.file, &before, &rewritten.compose).trim_end());
     }
     if args.config_out.is_none() {
         let title = if args.write { String::new() } else { format!("\n# {}\n", options.config) };
@@ -137,10 +135,9 @@ fn in_place(file: &str, before: &str, after: &str) -> Result<(), Failure> {
     std::fs::write(file, after).map_err(|error| Failure::usage(format!("cannot write `{file}`: {error}")))
 }
 
-fn diff(file: &str, before: &str, after: &str) -> String {
+fn coloured(file: &str, before: &str, after: &str) -> String {
     let paint = Paint::stdout();
-    let diff = TextDiff::from_lines(before, after);
-    let text = diff.unified_diff().context_radius(3).header(&format!("a/{file}"), &format!("b/{file}")).to_string();
+    let text = diff::unified(file, before, after);
     let coloured = text.lines().map(|line| match line.chars().next() {
         Some('+') => paint.green(line),
         Some('-') => paint.red(line),

@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Outcome {
     };
     let config = with_flags(args, config, default_door)?;
     let upstream = upstream(args, &config, said_by)?;
-    stop::start_log(log);
+    super::log::start(log);
     super::runtime()?.block_on(serve(args, &config, upstream))
 }
 

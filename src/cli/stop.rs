@@ -1,14 +1,12 @@
-//! Signals that end a command or have its configuration read again, and the operator's log.
+//! Signals that end a command or have its configuration read again.
 //! Knows nothing of what they are for.
 
 use std::future::Future;
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
-use super::around::variable;
-use super::say::{self, Failure, Paint};
+use super::say::{self, Failure};
 
 /// Resolves with the first SIGTERM or SIGINT. The second one ends the process at once.
 ///
@@ -44,17 +42,4 @@ async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-}
-
-/// Starts the operator's log on standard error, with this filter where `DOCKGATE_LOG` does not ask for another.
-pub fn start_log(default: &str) {
-    let wanted = variable("DOCKGATE_LOG");
-    let filter = wanted.as_deref().map_or_else(|| Ok(EnvFilter::new(default)), |text| EnvFilter::builder().parse(text));
-    let filter = filter.unwrap_or_else(|error| {
-        say::warn(format_args!("DOCKGATE_LOG is no filter ({error}); `{default}` is used"));
-        EnvFilter::new(default)
-    });
-    // its own errors would go to standard error too, and panic where that is closed
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(Paint::stderr().is_on());
-    let _already_started = log.with_target(false).log_internal_errors(false).try_init();
 }

@@ -1,7 +1,6 @@
 //! What goes wrong between dockgate and the engine, in words that say what to do.
 //! Knows nothing of what the engine was asked for.
 
-use std::error::Error;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileTypeExt;
@@ -50,20 +49,20 @@ impl Trouble {
                 Self::socket(path, error).unwrap_or_else(|| Self::unreachable(place, error))
             }
             (_, UpstreamError::Connect(error)) => Self::unreachable(place, error),
-            (_, UpstreamError::Broken(_) | UpstreamError::Answer(_) | UpstreamError::Unwritable) => Self::Strange(place, deepest(error)),
+            (_, UpstreamError::Answer(error)) => Self::Strange(place, error.to_string()),
+            (_, UpstreamError::Unwritable) => Self::Strange(place, error.to_string()),
         }
     }
 
     fn unreachable(place: String, error: &io::Error) -> Self {
-        let inner = inner(error);
-        Self::Unreachable(place, inner.raw_os_error().map_or_else(|| inner.kind().into(), io::Error::from_raw_os_error))
+        Self::Unreachable(place, error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error))
     }
 
     /// What a failed connection to a socket's path means.
     #[allow(clippy::wildcard_enum_match_arm, reason = "the kinds of errors are the system's, and no closed list")]
     fn socket(path: &Path, error: &io::Error) -> Option<Self> {
         let (own, me) = (path.to_owned(), Me::here());
-        match inner(error).kind() {
+        match error.kind() {
             ErrorKind::NotFound => Some(Self::Missing(own)),
             ErrorKind::ConnectionRefused => Some(match fs::metadata(path) {
                 Ok(meta) if meta.is_dir() => Self::Folder(own),
@@ -187,16 +186,6 @@ pub fn place(upstream: &Upstream) -> String {
     }
 }
 
-/// The system's own error, below those that only carry it.
-fn inner(error: &io::Error) -> &io::Error {
-    error.get_ref().and_then(|carried| carried.downcast_ref::<io::Error>()).map_or(error, inner)
-}
-
-/// The last cause of an error, which says the most.
-fn deepest(error: &dyn Error) -> String {
-    error.source().map_or_else(|| error.to_string(), deepest)
-}
-
 /// Asks for the first time.
 ///
 /// # Errors
@@ -204,7 +193,7 @@ fn deepest(error: &dyn Error) -> String {
 pub async fn first_word(upstream: &Upstream, limit: Duration) -> Result<(), Trouble> {
     let asked = tokio::time::timeout(limit, upstream.get("/_ping")).await;
     let exchange = asked.map_err(|_| Trouble::Silent(place(upstream), limit))?.map_err(|error| Trouble::of(upstream, &error))?;
-    let status = exchange.reply.status();
+    let status = exchange.status();
     if !status.is_success() {
         return Err(Trouble::NoEngine(place(upstream), format!("it answers a ping with {status}")));
     }
@@ -224,11 +213,5 @@ mod tests {
         assert!(!alone.contains("group_add") && alone.contains("only user"), "{alone}");
         let strange = join_the_group(&Owner { gid: OVERFLOW, ..socket }, &me).join("\n");
         assert!(strange.contains("userns_mode"), "{strange}");
-    }
-
-    #[test]
-    fn an_error_that_carries_the_systems_is_taken_for_it() {
-        let carried = io::Error::other(io::Error::from(ErrorKind::ConnectionRefused));
-        assert_eq!(inner(&carried).kind(), ErrorKind::ConnectionRefused);
     }
 }

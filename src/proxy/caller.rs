@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hyper::StatusCode;
+use http::StatusCode;
 use tokio::sync::OnceCell;
 
 use crate::config::{Container, Home};

@@ -4,13 +4,11 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http_body_util::{BodyExt, Limited};
-
 use crate::docker::{Action, Value, json};
 use crate::policy::{Facts, Need, Own, Policy, next_need};
 
 use super::refuse::Refusal;
-use super::upstream::{Exchange, Upstream};
+use super::upstream::Upstream;
 
 /// The largest answer that is read as a fact.
 const MAX_FACT: usize = 8 << 20;
@@ -60,13 +58,12 @@ pub async fn fetch(upstream: &Upstream, need: &Need) -> Result<Value, Refusal> {
 }
 
 async fn told(upstream: &Upstream, target: &str) -> Result<Value, Refusal> {
-    let Exchange { reply, lease } = upstream.get(target).await.map_err(|error| {
+    let reply = upstream.get(target).await.map_err(|error| {
         tracing::warn!(%error, "the engine cannot be asked");
         Refusal::Upstream
     })?;
     let status = reply.status();
-    let body = Limited::new(reply.into_body(), MAX_FACT).collect().await.map_err(|_| Refusal::Upstream)?.to_bytes();
-    lease.give_back();
+    let body = reply.whole(MAX_FACT).await.map_err(|_| Refusal::Upstream)?;
     if !status.is_success() {
         return Err(Refusal::Engine(status, body.to_vec()));
     }

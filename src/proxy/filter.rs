@@ -1,7 +1,7 @@
 //! The few replies that are changed on the way: versions are capped, warnings are added.
 //! Knows nothing of why a warning is given.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::docker::json::{self, Value};
 use crate::docker::{ApiVersion, Operation};
@@ -41,7 +41,7 @@ pub fn body_filter(permit: &Permit) -> BodyFilter {
 /// # Errors
 /// Where the engine breaks off or sends more than a reply of this kind can hold.
 pub async fn whole(reply: &mut Receiving<'_>, filter: &BodyFilter) -> Result<Bytes, Refusal> {
-    let bytes = read(reply).await?;
+    let bytes = reply.whole(MAX_REPLY).await.map_err(|_| Refusal::Upstream)?;
     let Ok(mut value) = json::read_trusted(&bytes) else { return Ok(bytes) };
     let changed = match filter {
         BodyFilter::Relay => false,
@@ -49,22 +49,6 @@ pub async fn whole(reply: &mut Receiving<'_>, filter: &BodyFilter) -> Result<Byt
         BodyFilter::Warn(warnings) => add_warnings(&mut value, warnings),
     };
     Ok(if changed { Bytes::from(value.encode()) } else { bytes })
-}
-
-async fn read(reply: &mut Receiving<'_>) -> Result<Bytes, Refusal> {
-    let mut whole = BytesMut::new();
-    loop {
-        while let Some(piece) = reply.here().map_err(|_| Refusal::Upstream)? {
-            whole.extend_from_slice(&piece);
-        }
-        if reply.ended() {
-            return Ok(whole.freeze());
-        }
-        if whole.len() > MAX_REPLY {
-            return Err(Refusal::Upstream);
-        }
-        reply.more().await.map_err(|_| Refusal::Upstream)?;
-    }
 }
 
 /// `ApiVersion` stands at the top and in each component's details.

@@ -4,22 +4,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Empty;
-use hyper::client::conn::http1::SendRequest;
 use tokio::time::Instant;
 
 use super::engine::Connection;
 
-/// So many of each kind: one that is missing costs a request more than everything else together.
+/// So many: one that is missing costs a request more than everything else together.
 const MOST: usize = 256;
 /// How often they are looked at.
 const LOOK: Duration = Duration::from_millis(200);
 /// One that was not used for so long is closed.
 const UNUSED: Duration = Duration::from_secs(30);
-
-/// The client's side of a connection for what dockgate asks for itself.
-pub type Sender = SendRequest<Empty<Bytes>>;
 
 /// All that are kept, shared by everybody who asks the engine.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +23,6 @@ pub struct Pool(Arc<Mutex<Kept>>);
 #[derive(Debug, Default)]
 struct Kept {
     connections: Vec<(Connection, Instant)>,
-    senders: Vec<(Sender, Instant)>,
     watched: bool,
 }
 
@@ -38,8 +31,7 @@ impl Kept {
     fn tidy(&mut self, now: Instant) -> bool {
         let needed = |since: &Instant| now.duration_since(*since) < UNUSED;
         self.connections.retain_mut(|(connection, since)| connection.is_quiet() && needed(since));
-        self.senders.retain(|(sender, since)| !sender.is_closed() && needed(since));
-        !(self.connections.is_empty() && self.senders.is_empty())
+        !self.connections.is_empty()
     }
 }
 
@@ -59,26 +51,10 @@ impl Pool {
         std::iter::from_fn(|| kept.connections.pop()).find_map(|(mut connection, _)| connection.is_quiet().then_some(connection))
     }
 
-    /// Keeps one whose last reply was read to its end.
-    pub fn keep_sender(&self, sender: Sender) {
-        let mut kept = self.locked();
-        if kept.senders.len() < MOST && !sender.is_closed() {
-            kept.senders.push((sender, Instant::now()));
-        }
-        self.watched(&mut kept);
-    }
-
-    /// One that is not closed, as far as is known.
-    pub fn take_sender(&self) -> Option<Sender> {
-        let mut kept = self.locked();
-        std::iter::from_fn(|| kept.senders.pop()).map(|(sender, _)| sender).find(|sender| !sender.is_closed())
-    }
-
     /// Closes all.
     pub fn clear(&self) {
         let mut kept = self.locked();
         kept.connections.clear();
-        kept.senders.clear();
     }
 
     fn locked(&self) -> MutexGuard<'_, Kept> {
@@ -159,7 +135,7 @@ mod tests {
             engine
         };
         let (exchange, mut engine) = tokio::join!(upstream.get("/info"), answering);
-        exchange.unwrap().lease.give_back();
+        exchange.unwrap().whole(1024).await.unwrap();
         let kept = tokio::time::timeout(UNUSED - LOOK * 2, engine.read(&mut [0])).await;
         assert!(kept.is_err(), "it is kept for the next question");
         assert_eq!(engine.read(&mut [0]).await.unwrap(), 0, "and closed where none comes");

@@ -4,7 +4,7 @@
 use std::io::{self, IoSlice, Write as _};
 
 use bytes::Bytes;
-use hyper::StatusCode;
+use http::StatusCode;
 use tokio::io::AsyncWriteExt;
 
 use crate::docker::head::Http;

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hyper::StatusCode;
+use http::StatusCode;
 
 use crate::docker::Value;
 use crate::policy::{Need, Own};

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hyper::StatusCode;
+use http::StatusCode;
 use tokio::sync::watch;
 
 use crate::audit::{Ended, Record, Trail, Uploaded, Who};

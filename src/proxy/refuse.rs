@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use hyper::StatusCode;
+use http::StatusCode;
 
 use crate::audit::TrailError;
 use crate::docker::{ApiVersion, Fault, FaultKind};

@@ -1,7 +1,7 @@
 //! Relays a reply from the engine to the client, piece by piece, as it comes.
 //! Knows nothing of tunnels.
 
-use hyper::StatusCode;
+use http::StatusCode;
 
 use crate::audit::{Ended, Record};
 use crate::docker::head::Http;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::StatusCode;
+use http::StatusCode;
 use rustls::ServerConfig;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use hyper::StatusCode;
+use http::StatusCode;
 use tokio::io::AsyncWriteExt;
 
 use crate::audit::{Ended, Record};

@@ -8,37 +8,26 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http_body_util::Empty;
-use hyper::body::Incoming;
-use hyper::client::conn::http1::handshake;
-use hyper::header::{self, HeaderValue};
-use hyper::rt::{Read, Write};
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use http::StatusCode;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tower_service::Service;
 
 use crate::config::EngineTls;
 use crate::docker::action::Body as ActionBody;
 use crate::docker::head::Framing;
 use crate::policy::Permit;
 
-use super::engine::{self, Connection};
+use super::engine::{self, Answer, Connection};
 use super::handshake::engine_advice;
-use super::kept::{Pool, Sender};
+use super::kept::Pool;
 use super::stream::Stream;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// Between two tries to connect to an engine that has many who wait.
 const QUEUED: Duration = Duration::from_millis(10);
-/// The Host that the engine sees, whatever the client sent.
-const HOST: HeaderValue = HeaderValue::from_static("docker");
-/// The client that the engine sees.
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("dockgate/", env!("CARGO_PKG_VERSION")));
 
 /// Where the engine listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,24 +48,35 @@ pub struct Upstream {
     kept: Pool,
 }
 
-/// The engine's reply to a question of dockgate's own, and the connection that it comes on.
+/// The engine's reply to a question of dockgate's own: its head, and the connection that its body comes on. Dropping it closes that.
 pub struct Exchange {
-    /// The reply.
-    pub reply: Response<Incoming>,
-    /// The connection.
-    pub lease: Lease,
+    upstream: Upstream,
+    connection: Connection,
+    answer: Answer,
 }
 
-/// A connection that is in use. Dropping it closes it.
-pub struct Lease {
-    sender: Sender,
-    pool: Pool,
-}
+impl Exchange {
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.answer.status
+    }
 
-impl Lease {
-    /// Keeps the connection for another request; only for a reply whose body was read to its end.
-    pub fn give_back(self) {
-        self.pool.keep_sender(self.sender);
+    /// The next piece of the body, when it has come; `None` where the body has ended. Nothing is lost where nobody waits to the end.
+    ///
+    /// # Errors
+    /// A reply that breaks off.
+    pub async fn piece(&mut self) -> io::Result<Option<Bytes>> {
+        self.connection.halves(Framing::None).0.piece().await
+    }
+
+    /// The whole body, of so many bytes at most. The connection is kept for another request.
+    ///
+    /// # Errors
+    /// A reply that breaks off or is larger.
+    pub async fn whole(mut self, most: usize) -> io::Result<Bytes> {
+        let body = self.connection.halves(Framing::None).0.whole(most).await?;
+        self.upstream.keep(self.connection);
+        Ok(body)
     }
 }
 
@@ -92,9 +92,6 @@ pub enum UpstreamError {
     /// The connection ended before the request was on it, or the head of its reply was no HTTP.
     #[error("the engine did not answer: {}", advised(.0))]
     Answer(io::Error),
-    /// The connection broke or spoke no HTTP.
-    #[error("the engine did not answer: {}", causes(.0))]
-    Broken(#[from] hyper::Error),
 }
 
 impl Upstream {
@@ -135,17 +132,43 @@ impl Upstream {
     pub async fn begin(&self, permit: &Permit) -> Result<Connection, UpstreamError> {
         let bytes = engine::request(permit).map_err(|engine::Unwritable| UpstreamError::Unwritable)?;
         let relayed = matches!(permit.action().body, ActionBody::Opaque(framing) if framing != Framing::None);
-        if !relayed && !permit.opens_tunnel() {
-            while let Some(mut connection) = self.kept.take() {
-                match connection.write(&bytes).await {
-                    Ok(()) => return Ok(connection),
-                    Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(UpstreamError::Answer(error)),
-                    Err(_) => {} // one that breaks in the middle of a request has not delivered it
-                }
+        if relayed || permit.opens_tunnel() { self.on_its_own(&bytes).await } else { self.on_any(&bytes).await }
+    }
+
+    /// A read-only question of dockgate's own: facts, events and health.
+    ///
+    /// # Errors
+    /// As [`Upstream::begin`], and where what answers speaks no HTTP.
+    pub async fn get(&self, target: &str) -> Result<Exchange, UpstreamError> {
+        let bytes = engine::question(target).map_err(|engine::Unwritable| UpstreamError::Unwritable)?;
+        let mut connection = self.on_any(&bytes).await?;
+        let answer = connection.halves(Framing::None).0.head(false).await.map_err(UpstreamError::Answer)?;
+        if answer.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(UpstreamError::Answer(io::ErrorKind::InvalidData.into())); // nobody asked for that
+        }
+        Ok(Exchange { upstream: self.clone(), connection, answer })
+    }
+
+    /// Whether the engine takes new connections; one that stops does not, while old ones still live.
+    pub async fn reachable(&self) -> bool {
+        self.dial().await.is_ok()
+    }
+
+    /// Written on a kept connection where one is left.
+    async fn on_any(&self, bytes: &[u8]) -> Result<Connection, UpstreamError> {
+        while let Some(mut connection) = self.kept.take() {
+            match connection.write(bytes).await {
+                Ok(()) => return Ok(connection),
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(UpstreamError::Answer(error)),
+                Err(_) => {} // one that breaks in the middle of a request has not delivered it
             }
         }
+        self.on_its_own(bytes).await
+    }
+
+    async fn on_its_own(&self, bytes: &[u8]) -> Result<Connection, UpstreamError> {
         let mut connection = Connection::new(self.dial().await?);
-        connection.write(&bytes).await.map_err(UpstreamError::Answer)?;
+        connection.write(bytes).await.map_err(UpstreamError::Answer)?;
         Ok(connection)
     }
 
@@ -185,82 +208,12 @@ impl Upstream {
         tokio::time::timeout(CONNECT, connecting).await.unwrap_or_else(|_| late()).map_err(UpstreamError::Connect)
     }
 
-    /// A read-only request of dockgate's own: facts and health.
-    ///
-    /// # Errors
-    /// As [`Upstream::begin`].
-    pub async fn get(&self, target: &str) -> Result<Exchange, UpstreamError> {
-        let mut request = Request::new(Empty::new());
-        *request.uri_mut() = target.parse().map_err(|_| UpstreamError::Unwritable)?;
-        request.headers_mut().insert(header::HOST, HOST);
-        request.headers_mut().insert(header::USER_AGENT, AGENT);
-        self.pooled(request).await
-    }
-
-    /// Whether the engine takes new connections; one that stops does not, while old ones still live.
-    pub async fn reachable(&self) -> bool {
-        self.connect().await.is_ok()
-    }
-
-    /// A kept connection where one is left: what it could not send is sent on the next one.
-    async fn pooled(&self, mut request: Request<Empty<Bytes>>) -> Result<Exchange, UpstreamError> {
-        while let Some(mut sender) = self.kept.take_sender() {
-            if sender.ready().await.is_err() {
-                continue;
-            }
-            match sender.try_send_request(request).await {
-                Ok(reply) => return Ok(Exchange { reply, lease: Lease { sender, pool: self.kept.clone() } }),
-                Err(mut failed) => match failed.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(failed.into_error().into()),
-                },
-            }
-        }
-        self.fresh(request).await
-    }
-
-    async fn fresh(&self, request: Request<Empty<Bytes>>) -> Result<Exchange, UpstreamError> {
-        let mut sender = self.connect().await?;
-        let reply = sender.send_request(request).await?;
-        Ok(Exchange { reply, lease: Lease { sender, pool: self.kept.clone() } })
-    }
-
-    async fn connect(&self) -> Result<Sender, UpstreamError> {
-        let connecting = async {
-            match self.address.as_ref() {
-                Address::Unix(path) => {
-                    let uri: hyper::Uri = hyperlocal::Uri::new(path, "/").into();
-                    let stream = queued(|| hyperlocal::UnixConnector.call(uri.clone())).await?;
-                    self.hands(stream).await
-                }
-                Address::Tcp(address) => {
-                    let stream = TcpStream::connect(address).await.map_err(UpstreamError::Connect)?;
-                    settled(&stream).map_err(UpstreamError::Connect)?;
-                    self.hands(TokioIo::new(stream)).await
-                }
-                Address::Tls(authority) => self.hands(TokioIo::new(self.secured(authority).await?)).await,
-            }
-        };
-        let late = || UpstreamError::Connect(io::ErrorKind::TimedOut.into());
-        tokio::time::timeout(CONNECT, connecting).await.unwrap_or_else(|_| Err(late()))
-    }
-
     async fn secured(&self, authority: &str) -> io::Result<TlsStream<TcpStream>> {
         let tls = self.tls.as_ref().ok_or(io::ErrorKind::NotConnected)?.load_full();
         let name = tls.name_of(authority).ok_or(io::ErrorKind::InvalidInput)?;
         let stream = TcpStream::connect(authority).await?;
         settled(&stream)?;
         TlsConnector::from(Arc::clone(&tls.client)).connect(name, stream).await
-    }
-
-    async fn hands<S: Read + Write + Unpin + Send + 'static>(&self, stream: S) -> Result<Sender, UpstreamError> {
-        let (sender, connection) = handshake(stream).await?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.with_upgrades().await {
-                tracing::debug!(%error, "an engine connection ended");
-            }
-        });
-        Ok(sender)
     }
 }
 
@@ -292,18 +245,6 @@ fn out_of_descriptors(error: &io::Error) -> bool {
 /// What to do about it stands behind what an engine's handshake came to.
 fn advised(error: &io::Error) -> String {
     format!("{error}{}", engine_advice(error))
-}
-
-/// hyper names the step that failed; why it did stands behind it, such as the alert of an engine that wants a certificate.
-fn causes(error: &hyper::Error) -> String {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
-    source.map_or_else(|| error.to_string(), |source| format!("{error}: {}", advised(source)))
-}
-
-impl From<io::Error> for UpstreamError {
-    fn from(error: io::Error) -> Self {
-        Self::Connect(error)
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use memchr::{memchr, memchr2};
 use regex::{Captures, Regex};
 
 use super::Redactor;
@@ -69,8 +70,11 @@ pub(super) fn mask<'t>(redactor: &Redactor, text: &'t str, userinfo: Userinfo) -
             .map(|found| redactor.digest(found.as_bytes()))
     };
     let first = |captures: &Captures<'_>| captures.get(1).map_or("", |found| found.as_str()).to_owned();
-    let text = replaced(&TOKENS, Cow::Borrowed(text), |captures, _| hidden(captures, 0));
-    let text = replaced(&USERINFO, text, |captures, whole| {
+    let may_name = |text: &[u8]| memchr(b'@', text).is_some();
+    let may_query = |text: &[u8]| memchr(b'?', text).is_some();
+    let may_pair = |text: &[u8]| memchr2(b'=', b':', text).is_some();
+    let text = replaced(&TOKENS, |_| true, Cow::Borrowed(text), |captures, _| hidden(captures, 0));
+    let text = replaced(&USERINFO, may_name, text, |captures, whole| {
         let url = captures.get(1).is_some();
         let end = captures.get(0).map_or(0, |found| found.end());
         let digest = whole.get(end..).is_some_and(|rest| rest.starts_with("sha256:") || rest.starts_with("sha512:"));
@@ -78,8 +82,8 @@ pub(super) fn mask<'t>(redactor: &Redactor, text: &'t str, userinfo: Userinfo) -
             url || (!digest && (userinfo == Userinfo::Strict || captures.get(2).is_some_and(|found| found.as_str().contains(':'))));
         if secret { hidden(captures, 2).map(|mask| format!("{}{mask}@", first(captures))) } else { None }
     });
-    let text = replaced(&QUERIES, text, |captures, _| hidden(captures, 2).map(|mask| first(captures) + &mask));
-    replaced(&PAIRS, text, |captures, _| {
+    let text = replaced(&QUERIES, may_query, text, |captures, _| hidden(captures, 2).map(|mask| first(captures) + &mask));
+    replaced(&PAIRS, may_pair, text, |captures, _| {
         let value = captures.get(2).map_or("", |found| found.as_str());
         let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
         let bare = quote.map_or(value, |quote| value.trim_matches(quote));
@@ -89,13 +93,18 @@ pub(super) fn mask<'t>(redactor: &Redactor, text: &'t str, userinfo: Userinfo) -
     })
 }
 
-/// Replaces the matches for which there is a replacement. Without a pattern nothing may pass.
+/// Replaces the matches for which there is a replacement, in a text that may have any: looking for a byte that each match holds costs
+/// less than the pattern. Without a pattern nothing may pass.
 fn replaced<'t>(
     pattern: &LazyLock<Option<Regex>>,
+    may_match: impl Fn(&[u8]) -> bool,
     text: Cow<'t, str>,
     replace: impl Fn(&Captures<'_>, &str) -> Option<String>,
 ) -> Cow<'t, str> {
     let Some(pattern) = pattern.as_ref() else { return Cow::Owned(String::new()) };
+    if !may_match(text.as_bytes()) {
+        return text;
+    }
     let mut out = String::new();
     let mut from = 0;
     for captures in pattern.captures_iter(&text) {

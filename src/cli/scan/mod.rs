@@ -9,19 +9,15 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Limited};
-
 use crate::config;
-use crate::docker::{Value, json};
+use crate::docker::Value;
 use crate::policy::{Act, Create, Facts, Finding, Glob, Level, Need, Policy, PortGrant, examine_container};
 use crate::proxy::Upstream;
-use crate::proxy::upstream::Exchange;
 
 use super::say::{self, Failure, Paint};
-use super::{Outcome, around, engine, load, trouble};
+use super::trouble::{self, Trouble};
+use super::{Outcome, around, ask, engine, load};
 
-/// The largest answer that is read.
-const MAX_ANSWER: usize = 32 << 20;
 /// How long the engine may take for one answer.
 const ANSWER: Duration = Duration::from_secs(30);
 /// How long it may take to answer at all.
@@ -163,23 +159,22 @@ fn upstream(args: &Args) -> Result<Upstream, Failure> {
 /// Scans an engine that answers.
 async fn first(upstream: &Upstream, create: &Create) -> Result<Scan, Failure> {
     trouble::first_word(upstream, FIRST).await.map_err(|trouble| trouble.failure())?;
-    let cannot =
-        |why| Failure::usage(format!("the engine cannot be asked: {why}")).hint("name another one with --upstream URL or DOCKER_HOST");
-    scan(upstream, create).await.map_err(cannot)
+    scan(upstream, create).await.map_err(|trouble| trouble.failure())
 }
 
 /// Every container, running or not.
-async fn scan(upstream: &Upstream, create: &Create) -> Result<Scan, String> {
-    let info = ask(upstream, "/info").await?.unwrap_or(Value::Null);
-    let list = ask(upstream, "/containers/json?all=1").await?.unwrap_or(Value::Null);
+async fn scan(upstream: &Upstream, create: &Create) -> Result<Scan, Trouble> {
+    let ask = async |target: &str| ask::found(upstream, target, ANSWER).await;
+    let info = ask("/info").await?.unwrap_or(Value::Null);
+    let list = ask("/containers/json?all=1").await?.unwrap_or(Value::Null);
     let mut scan = Scan::default();
     for id in list.items().iter().map(|one| one.text("Id")) {
         // a container may go away meanwhile
-        let Some(container) = ask(upstream, &format!("/containers/{id}/json")).await? else { continue };
+        let Some(container) = ask(&format!("/containers/{id}/json")).await? else { continue };
         let mut facts = Facts::default();
         facts.insert(Need::Info, info.clone());
         for name in volumes(&container) {
-            if let Some(volume) = ask(upstream, &format!("/volumes/{name}")).await? {
+            if let Some(volume) = ask(&format!("/volumes/{name}")).await? {
                 facts.insert(Need::Volume(name), volume);
             }
         }
@@ -195,23 +190,4 @@ async fn scan(upstream: &Upstream, create: &Create) -> Result<Scan, String> {
 
 fn volumes(container: &Value) -> Vec<String> {
     crate::policy::facts::volumes(container).collect()
-}
-
-/// The engine's answer; nothing where it says 404.
-async fn ask(upstream: &Upstream, target: &str) -> Result<Option<Value>, String> {
-    tokio::time::timeout(ANSWER, answer(upstream, target)).await.unwrap_or_else(|_| Err("it does not answer in time".to_owned()))
-}
-
-async fn answer(upstream: &Upstream, target: &str) -> Result<Option<Value>, String> {
-    let Exchange { reply, lease } = upstream.get(target).await.map_err(|error| error.to_string())?;
-    let status = reply.status();
-    let body = Limited::new(reply.into_body(), MAX_ANSWER).collect().await.map_err(|error| format!("{target}: {error}"))?.to_bytes();
-    lease.give_back();
-    if status == hyper::StatusCode::NOT_FOUND {
-        return Ok(None);
-    }
-    if !status.is_success() {
-        return Err(format!("it answers {target} with {status}"));
-    }
-    json::read_trusted(&body).map(Some).map_err(|kind| format!("it answers {target} with something that is no JSON: {}", kind.code()))
 }

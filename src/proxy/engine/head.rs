@@ -3,7 +3,7 @@
 
 use std::io;
 
-use hyper::StatusCode;
+use http::StatusCode;
 
 use crate::docker::ApiVersion;
 use crate::docker::head::Framing;

@@ -1,5 +1,5 @@
-//! Connections that carry judged requests to the engine: one request written from its permit, one reply read.
-//! Knows nothing of clients; what dockgate asks for itself goes through hyper in `upstream`.
+//! Connections that carry judged requests and dockgate's own questions to the engine: one request written, one reply read.
+//! Knows nothing of clients.
 
 mod head;
 mod text;
@@ -17,7 +17,7 @@ use super::intake::Intake;
 use super::stream::{ReadSide, Stream, WriteSide};
 
 pub use head::Answer;
-pub use text::{Unwritable, request};
+pub use text::{Unwritable, question, request};
 
 /// The head of a reply; the engine's are under 1 KiB.
 const MAX_HEAD: usize = 64 * 1024;
@@ -131,7 +131,7 @@ impl Receiving<'_> {
             } else if window.len() == MAX_HEAD {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "the head of the reply is too large"));
             } else if !self.fill().await? {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the connection ended before the answer came"));
             }
         }
     }
@@ -150,6 +150,37 @@ impl Receiving<'_> {
             },
             Body::Unknown | Body::Rest { .. } => Ok((!buffer.is_empty()).then(|| buffer.split().freeze())),
         }
+    }
+
+    /// The next piece of the body, when it has come; `None` where the body has ended. Nothing is lost where nobody waits to the end.
+    ///
+    /// # Errors
+    /// A connection that breaks, or that ends before the body does, and broken chunks.
+    pub async fn piece(&mut self) -> io::Result<Option<Bytes>> {
+        loop {
+            if let Some(piece) = self.here()? {
+                return Ok(Some(piece));
+            }
+            if self.ended() {
+                return Ok(None);
+            }
+            self.more().await?;
+        }
+    }
+
+    /// The whole body, of so many bytes at most.
+    ///
+    /// # Errors
+    /// As [`Receiving::piece`], and a body that is larger.
+    pub async fn whole(&mut self, most: usize) -> io::Result<Bytes> {
+        let mut whole = BytesMut::new();
+        while let Some(piece) = self.piece().await? {
+            if whole.len() + piece.len() > most {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "the body of the reply is too large"));
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.freeze())
     }
 
     /// Waits for more of the body.

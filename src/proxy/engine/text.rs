@@ -1,4 +1,4 @@
-//! A request as the engine reads it: every byte of its head, written from the judged value and nothing else.
+//! A request as the engine reads it: every byte of its head, written from the judged value, or a question of dockgate's own.
 //! Knows nothing of connections.
 
 use crate::docker::action::Body;
@@ -19,12 +19,7 @@ const USUAL: &str = concat!(" HTTP/1.1\r\nhost: docker\r\nuser-agent: dockgate/"
 /// A target or header value with bytes that no head may hold.
 pub fn request(permit: &Permit) -> Result<Vec<u8>, Unwritable> {
     let action = permit.action();
-    let target = action.target();
-    if !target.starts_with('/') || !target.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(Unwritable);
-    }
-    let mut out = String::with_capacity(target.len() + 128);
-    out.extend([action.method().as_str(), " ", &target, USUAL]);
+    let mut out = begun(action.method().as_str(), &action.target())?;
     if let Some(content_type) = content_type(&action.body) {
         field("content-type", content_type, &mut out)?;
     }
@@ -36,6 +31,25 @@ pub fn request(permit: &Permit) -> Result<Vec<u8>, Unwritable> {
     }
     body(&action.body, &mut out)?;
     Ok(out.into_bytes())
+}
+
+/// A question of dockgate's own: a GET without a body.
+///
+/// # Errors
+/// A target with bytes that no head may hold.
+pub fn question(target: &str) -> Result<Vec<u8>, Unwritable> {
+    let mut out = begun("GET", target)?;
+    out.push_str("\r\n");
+    Ok(out.into_bytes())
+}
+
+fn begun(method: &str, target: &str) -> Result<String, Unwritable> {
+    if !target.starts_with('/') || !target.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(Unwritable);
+    }
+    let mut out = String::with_capacity(target.len() + 128);
+    out.extend([method, " ", target, USUAL]);
+    Ok(out)
 }
 
 fn field(name: &str, value: &str, out: &mut String) -> Result<(), Unwritable> {

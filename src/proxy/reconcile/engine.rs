@@ -4,7 +4,6 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 
 use super::matcher::Facts;
@@ -82,11 +81,10 @@ impl Engine {
     }
 
     async fn json(&self, target: &str) -> Result<Option<Value>, String> {
-        let Exchange { reply, lease } = self.get(target).await?;
+        let reply = self.get(target).await?;
         let status = reply.status();
-        let reading = tokio::time::timeout(PATIENCE, Limited::new(reply.into_body(), MAX_ANSWER).collect());
-        let body = reading.await.map_err(|_| "the engine's answer does not end")?.map_err(|error| error.to_string())?.to_bytes();
-        lease.give_back();
+        let reading = tokio::time::timeout(PATIENCE, reply.whole(MAX_ANSWER));
+        let body = reading.await.map_err(|_| "the engine's answer does not end")?.map_err(|error| error.to_string())?;
         if !status.is_success() {
             return Ok(None);
         }

@@ -13,7 +13,6 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http_body_util::BodyExt;
 use serde_json::{Value as Json, json};
 use tokio::task::JoinHandle;
 
@@ -22,7 +21,7 @@ use crate::docker::{Action, Value};
 use self::engine::Engine;
 use self::event::{Event, Raw};
 use self::matcher::{Change, Matcher};
-use super::upstream::{Exchange, Upstream};
+use super::upstream::Upstream;
 
 /// The longest event that is read.
 const MAX_EVENT: usize = 1 << 20;
@@ -155,28 +154,26 @@ impl Follower {
         self.handle.matcher().swarm(info.swarm);
         let since = self.last.unwrap_or(info.nanos);
         let target = format!("/events?filters={TYPES}&since={}.{:09}", since / 1_000_000_000, since % 1_000_000_000);
-        let Exchange { reply, lease } = self.engine.get(&target).await?;
+        let mut reply = self.engine.get(&target).await?;
         if !reply.status().is_success() {
             return Err(format!("the engine says {}", reply.status()));
         }
         self.containers().await;
         tracing::info!("the reconciler follows the engine's events");
-        let mut body = reply.into_body();
         let mut buffer = Vec::new();
         loop {
-            let frame = tokio::select! {
-                frame = body.frame() => frame,
+            let piece = tokio::select! {
+                piece = reply.piece() => piece,
                 () = self.next_overdue() => {
                     self.tell_overdue().await;
                     continue;
                 }
             };
-            let Some(Ok(frame)) = frame else { break };
-            let Ok(piece) = frame.into_data() else { continue };
+            let Ok(Some(piece)) = piece else { break };
             buffer.extend_from_slice(&piece);
             self.read(&mut buffer).await?;
         }
-        drop(lease);
+        drop(reply);
         self.handle.matcher().engine_gone();
         self.unsure = Some(now());
         Ok(())
