@@ -237,3 +237,6 @@ impl<R: Half> Input<R> {
         self.reader.read_buf(&mut self.buffer).await.is_ok_and(|read| read > 0)
     }
 }
+
+#[cfg(test)]
+mod tests;
