@@ -524,6 +524,10 @@ mod tests {
     fn bounds_the_head() {
         let many = "X: y\r\n".repeat(MAX_HEADERS + 1);
         assert_eq!(with(&many), Err(FaultKind::HeadTooLarge));
+        let of_length = |length: usize| format!("GET /_ping HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(length - 28));
+        assert_eq!(of_length(32_768).len(), 32_768);
+        assert!(parse(&of_length(32_768)).is_ok());
+        assert_eq!(parse(&of_length(32_769)), Err(FaultKind::HeadTooLarge));
         let long = format!("GET /_ping HTTP/1.1\r\nX: {}", "a".repeat(MAX_HEAD));
         assert_eq!(Head::parse(long.as_bytes()).unwrap_err().kind, FaultKind::HeadTooLarge);
     }
