@@ -214,3 +214,74 @@ fn web_socket(operation: Operation, head: &Head) -> Result<Option<Upgrade>, Faul
         (Some(Upgrade::WebSocket { .. } | Upgrade::Other) | None, false) => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(request: &str, headers: &str) -> Head {
+        Head::parse(format!("{request} HTTP/1.1\r\n{headers}\r\n").as_bytes()).unwrap().unwrap().0
+    }
+
+    fn read(head: &Head) -> Result<Reading, FaultKind> {
+        let row = Endpoint::find(head).unwrap().operation.row();
+        Action::reading(row, head, 7).map_err(|fault| fault.kind)
+    }
+
+    fn build(head: &Head, body: &str) -> Result<Action, FaultKind> {
+        Action::build(head, Endpoint::find(head).unwrap(), body.as_bytes()).map_err(|fault| fault.kind)
+    }
+
+    #[test]
+    fn an_image_is_imported_from_the_body_only_where_the_query_says_so() {
+        let asked = |query: &str| head(&format!("POST /images/create?{query}"), "Content-Length: 9\r\n");
+        let import = asked("fromSrc=-");
+        assert!(matches!(read(&import), Ok(Reading::Nothing)));
+        assert!(matches!(build(&import, "").unwrap().body, Body::Opaque(Framing::Length(9))));
+        for query in ["fromSrc=http://a/b.tar", "fromImage=-", "fromImage=a"] {
+            let other = asked(query);
+            assert!(matches!(read(&other), Ok(Reading::Whole(65_536))), "{query}");
+            assert!(matches!(build(&other, "").unwrap().body, Body::None), "{query}");
+            assert_eq!(build(&other, "a tar").unwrap_err(), FaultKind::BodyUnexpected, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_read_as_json_up_to_its_limit_or_refused_by_its_type() {
+        let typed = |headers: &str| read(&head("POST /containers/create", headers));
+        for json in ["", "Content-Length: 0\r\n", "Content-Length: 5\r\nContent-Type: application/json\r\n"] {
+            assert!(matches!(typed(json), Ok(Reading::Whole(7))), "{json}");
+        }
+        for other in ["Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Content-Length: 5\r\nContent-Type: text/plain\r\n"] {
+            assert_eq!(typed(other).err(), Some(FaultKind::ContentType), "{other}");
+        }
+        assert_eq!(read(&head("POST /session", "")).err(), Some(FaultKind::Http2));
+    }
+
+    #[test]
+    fn what_a_client_sends_again_of_its_query_is_dropped_and_named() {
+        let create = head("POST /containers/create?name=web", "");
+        let action = build(&create, r#"{"Image":"a","name":"web","platform":"linux"}"#).unwrap();
+        assert_eq!(
+            (action.json().unwrap().encode().as_str(), action.dropped.as_slice()),
+            (r#"{"Image":"a"}"#, &["name".to_owned(), "platform".to_owned()][..])
+        );
+        assert_eq!(build(&create, r#"{"Image":"a","nam":"web"}"#).unwrap_err(), FaultKind::UnknownField);
+        assert_eq!(build(&create, r#"{"Image":"a","HostConfig":{"name":"web"}}"#).unwrap_err(), FaultKind::UnknownField);
+    }
+
+    #[test]
+    fn only_attaching_by_web_socket_takes_one_and_it_needs_one() {
+        let socket = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: k\r\n";
+        let upgrade = |request: &str, headers: &str| build(&head(request, headers), "").map(|action| action.upgrade);
+        let wanted = Upgrade::WebSocket { key: "k".to_owned(), protocol: None };
+        assert_eq!(upgrade("GET /containers/a/attach/ws", socket), Ok(Some(wanted)));
+        for none in ["", "Upgrade: tcp\r\n", "Upgrade: irc\r\n"] {
+            assert_eq!(upgrade("GET /containers/a/attach/ws", none), Err(FaultKind::BadUpgrade), "{none}");
+        }
+        assert_eq!(upgrade("POST /containers/a/attach", "Upgrade: tcp\r\n"), Ok(Some(Upgrade::Tcp)));
+        for ignored in [socket, "Upgrade: irc\r\n", ""] {
+            assert_eq!(upgrade("POST /containers/a/attach", ignored), Ok(None), "{ignored}");
+        }
+    }
+}

@@ -190,6 +190,7 @@ mod tests {
             b"3\r\nabc\n0\r\n\r\n",
             b"0\r\n: x\r\n\r\n",
             b"0\r\nX y\r\n\r\n",
+            b"0\r\nXy\r\n\r\n",
             b"0\r\n X: y\r\n\r\n",
             b"0\r\nX: \x00\r\n\r\n",
             b"3\rx\r\nabc",
@@ -197,6 +198,10 @@ mod tests {
         ] {
             assert_eq!(run(Framing::Chunked, bad, bad.len()), Err(FaultKind::BadChunk), "{:?}", String::from_utf8_lossy(bad));
         }
+        let trailers = |length: usize| [b"0\r\nX: ".to_vec(), vec![b'y'; length - 3], b"\r\n\r\n".to_vec()].concat();
+        // the empty line counts too
+        assert!(run(Framing::Chunked, &trailers(8192 - 4), 4096).is_ok());
+        assert_eq!(run(Framing::Chunked, &trailers(8192 - 3), 4096), Err(FaultKind::BadChunk));
         let endless = [b"0\r\n".to_vec(), b"X: y\r\n".repeat(2000)].concat();
         assert_eq!(run(Framing::Chunked, &endless, 7), Err(FaultKind::BadChunk));
     }

@@ -194,6 +194,7 @@ mod tests {
             assert_eq!(route(Method::Get, path), Err(FaultKind::UnknownEndpoint), "{path}");
         }
         assert_eq!(route(Method::Post, "/containers/abc/start/exec"), Err(FaultKind::UnknownEndpoint));
+        assert_eq!(route(Method::Post, "/images/push"), Err(FaultKind::UnknownEndpoint), "an image has a name");
         assert_eq!(route(Method::Head, "/containers/json"), Err(FaultKind::UnknownEndpoint));
         assert_eq!(route(Method::Get, "/containers/-x/json"), Err(FaultKind::BadName));
         assert_eq!(route(Method::Get, "/images/A_B/json"), Err(FaultKind::BadReference));

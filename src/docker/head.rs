@@ -488,9 +488,66 @@ mod tests {
     }
 
     #[test]
+    fn refuses_at_once_what_no_further_byte_can_mend() {
+        for begun in [&b"GET /\0"[..], b"GET /_ping HTTP/1.1\r\nA: b\rC", b"GET /_ping\n", b"GET /_ping HTTP/1.1\r\nA: \0", b"PRI * HTTP/2"]
+        {
+            assert!(Head::parse(begun).is_err(), "{begun:?}");
+        }
+    }
+
+    #[test]
+    fn a_fault_of_a_head_ends_the_connection_and_one_of_what_is_asked_for_does_not() {
+        for bad in
+            ["GET /_ping HTTP/1.1\nHost: d\n\n", "PUSH / HTTP/1.1\r\n\r\n", "GET /a//b HTTP/1.1\r\n\r\n", "GET /v1.2/info HTTP/1.1\r\n\r\n"]
+        {
+            assert!(parse(bad).unwrap_err().breaks_framing(), "{bad}");
+        }
+        for bad in ["Content-Length: 1, 1", "Transfer-Encoding: gzip", "Expect: tea", "Host: e", "Upgrade: h2c", "Content-Encoding: gzip"] {
+            assert!(with(&format!("{bad}\r\n")).unwrap_err().breaks_framing(), "{bad}");
+        }
+        let asked = with("Content-Length: 2\r\n").unwrap();
+        let unknown = super::super::Endpoint::route(Method::Get, &asked.target.segments).unwrap_err();
+        assert!(!unknown.kind.breaks_framing(), "{unknown:?}");
+    }
+
+    #[test]
+    fn knows_a_browser_by_what_no_other_client_sends() {
+        for line in ["Origin: null", "Origin: http://evil.example", "Sec-Fetch-Site: cross-site", "SEC-FETCH-MODE: cors"] {
+            assert!(with(&format!("{line}\r\n")).unwrap().browser, "{line}");
+            assert!(with(&format!("{line}\r\nX: y\r\n")).unwrap().browser, "{line} before another");
+        }
+        assert!(!with("X-Origin: a\r\nSec-WebSocket-Key: a\r\n").unwrap().browser);
+    }
+
+    #[test]
+    fn takes_a_web_socket_with_a_short_printable_key_of_version_13_alone() {
+        let socket = |lines: &str| with(&format!("Upgrade: WebSocket\r\n{lines}")).map(|head| head.upgrade);
+        let key = |key: &str| socket(&format!("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"));
+        let found =
+            |key: &str, protocol: Option<&str>| Ok(Some(Upgrade::WebSocket { key: key.to_owned(), protocol: protocol.map(str::to_owned) }));
+        for good in ["dGhlIHNhbXBsZQ==", "two words", "k".repeat(128).as_str()] {
+            assert_eq!(key(good), found(good, None));
+        }
+        for bad in ["k".repeat(129).as_str(), "a\tb", "é"] {
+            assert_eq!(key(bad), Err(FaultKind::BadUpgrade), "{bad}");
+        }
+        let protocol = |protocol: &str| {
+            socket(&format!("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: k\r\nSec-WebSocket-Protocol: {protocol}\r\n"))
+        };
+        assert_eq!(protocol("a, b"), found("k", Some("a, b")));
+        assert_eq!(protocol("a\tb"), Err(FaultKind::BadUpgrade), "a protocol is refused, not dropped");
+        assert_eq!(socket("Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: k\r\n"), Err(FaultKind::BadUpgrade));
+        assert_eq!(socket("Sec-WebSocket-Version: 13\r\n"), Err(FaultKind::BadUpgrade));
+    }
+
+    #[test]
     fn bounds_the_head() {
         let many = "X: y\r\n".repeat(MAX_HEADERS + 1);
         assert_eq!(with(&many), Err(FaultKind::HeadTooLarge));
+        let of_length = |length: usize| format!("GET /_ping HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(length - 28));
+        assert_eq!(of_length(32_768).len(), 32_768);
+        assert!(parse(&of_length(32_768)).is_ok());
+        assert_eq!(parse(&of_length(32_769)), Err(FaultKind::HeadTooLarge));
         let long = format!("GET /_ping HTTP/1.1\r\nX: {}", "a".repeat(MAX_HEAD));
         assert_eq!(Head::parse(long.as_bytes()).unwrap_err().kind, FaultKind::HeadTooLarge);
     }

@@ -528,6 +528,7 @@ mod tests {
             "\"\\x\"",
             "\"\\ud800\"",
             "\"\\ud800\\u0041\"",
+            "\"\\ud800\\ue000\"",
             "\"\\u00g0\"",
             "{}{}",
             "{}}",
@@ -549,6 +550,10 @@ mod tests {
         assert!(read(deep(MAX_DEPTH).as_bytes()).is_ok());
         assert_eq!(read(deep(MAX_DEPTH + 1).as_bytes()), Err(FaultKind::JsonTooDeep));
         assert_eq!(read("[".repeat(1_000_000).as_bytes()), Err(FaultKind::JsonTooDeep));
+        // the list itself counts too
+        let fits = format!("[{}1]", "1,".repeat(MAX_NODES - 2));
+        assert!(read(fits.as_bytes()).is_ok());
+        assert_eq!(read(fits.replace("1]", "1,1]").as_bytes()), Err(FaultKind::JsonTooDeep));
         let wide = format!("[{}1]", "1,".repeat(MAX_NODES));
         assert_eq!(read(wide.as_bytes()), Err(FaultKind::JsonTooDeep));
     }
@@ -590,6 +595,15 @@ mod tests {
         ] {
             assert_eq!(read_body(text.as_bytes(), &CONTAINER_CREATE), read(text.as_bytes()), "{text}");
         }
+    }
+
+    #[test]
+    fn copies_no_key_of_a_body_that_is_spelled_as_in_the_schema() {
+        use super::super::schema::CONTAINER_CREATE;
+        let body = read_body(br#"{"image":"a","Image":"a","HostConfig":{"Binds":[]},"Labels":{"Image":"a"}}"#, &CONTAINER_CREATE).unwrap();
+        let borrowed = |value: &Value| value.members().iter().map(|(key, _)| matches!(key, Cow::Borrowed(_))).collect::<Vec<_>>();
+        assert_eq!(borrowed(&body), [false, true, true, true]);
+        assert_eq!((borrowed(body.get("HostConfig").unwrap()), borrowed(body.get("Labels").unwrap())), (vec![true], vec![false]));
     }
 
     #[test]

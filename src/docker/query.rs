@@ -209,6 +209,12 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_value_stays_empty_whatever_its_type() {
+        assert_eq!(run(Operation::ContainerList, &[("filters", ""), ("all", ""), ("limit", "")]).unwrap().0, "?all=&filters=&limit=");
+        assert_eq!(run(Operation::ImageBuild, &[("buildargs", ""), ("cachefrom", "")]).unwrap().0, "?buildargs=&cachefrom=");
+    }
+
+    #[test]
     fn refuses_values_of_another_type() {
         for value in ["1.5", "a", "--1", "1e3", "+1"] {
             assert_eq!(run(Operation::ContainerList, &[("limit", value)]).unwrap_err().0, FaultKind::BadQueryValue, "{value}");

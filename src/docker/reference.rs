@@ -171,11 +171,15 @@ mod tests {
             ("localhost/a", "localhost/a"),
             ("reg.example:5000/a/b_c__d-e--f:T_1.x-y", "reg.example:5000/a/b_c__d-e--f:T_1.x-y"),
             ("[::1]:5000/a", "[::1]:5000/a"),
+            ("[::1]/a", "[::1]/a"),
+            ("my-reg.example/a", "my-reg.example/a"),
         ] {
             assert_eq!(complete(text).as_deref(), Some(full));
         }
         let digest = format!("alpine:3@sha256:{}", "a".repeat(64));
         assert_eq!(complete(&digest).unwrap(), format!("docker.io/library/{digest}"));
+        let longer = format!("alpine@sha512:{}", "0f".repeat(64));
+        assert_eq!(complete(&longer).unwrap(), format!("docker.io/library/{longer}"));
         assert_eq!("f".repeat(64).parse::<ImageName>().unwrap(), ImageName::Id("f".repeat(64)));
     }
 
@@ -203,10 +207,30 @@ mod tests {
             "alpine\0",
             "a.-b",
             "reg.example:port/a",
+            "reg.example:/a",
+            "reg.example:123456/a",
+            "-reg.example/a",
+            "reg-.example/a",
+            "reg..example/a",
+            "r_g.example/a",
+            ".example/a",
+            "[]:5000/a",
+            "[::g]/a",
             "é",
             "a___b",
         ] {
             assert_eq!(bad.parse::<ImageName>(), Err(FaultKind::BadReference), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_digests_of_another_length_or_in_capitals() {
+        for (algorithm, length) in [("sha256", 64), ("sha512", 128)] {
+            let parses = |digits: String| format!("a@{algorithm}:{digits}").parse::<ImageName>().is_ok();
+            assert!(parses("a".repeat(length)));
+            for bad in ["a".repeat(length - 1), "a".repeat(length + 1), "A".repeat(length), "g".repeat(length)] {
+                assert!(!parses(bad.clone()), "{algorithm} {bad}");
+            }
         }
     }
 

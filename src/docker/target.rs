@@ -166,6 +166,7 @@ mod tests {
         assert_eq!(segments("/v1.44/containers/my_app-1.web/json"), ["containers", "my_app-1.web", "json"]);
         assert_eq!(segments("/images/reg.example:5000/a@sha256:0a/json"), ["images", "reg.example:5000", "a@sha256:0a", "json"]);
         assert_eq!(segments("/images/docker.io%2Flibrary%2Falpine/json"), ["images", "docker.io/library/alpine", "json"]);
+        assert_eq!(segments("/volumes/a%2Db+c"), ["volumes", "a-b+c"], "a plus is a blank in queries alone");
     }
 
     #[test]
@@ -207,6 +208,9 @@ mod tests {
         assert_eq!(kind("/v1.100/info"), FaultKind::ApiVersionTooNew);
         for odd in ["/v1.044/info", "/v1.41.0/info", "/v1..44/info", "/v1.44-x/info", "/v1/info", "/v01.44/info", "/v1.4/info"] {
             assert_eq!(kind(odd), FaultKind::BadApiVersion, "{odd}");
+        }
+        for served in [ApiVersion::OLDEST, ApiVersion::NEWEST] {
+            assert_eq!(Target::parse(&format!("/v{served}/info")).unwrap().version, Some(served));
         }
         assert_eq!(Target::parse("/volumes/v1").unwrap().version, None);
         assert_eq!(segments("/V1.44/info"), ["V1.44", "info"]);

@@ -130,11 +130,14 @@ mod tests {
     #[test]
     fn the_latest_scan_counts_and_of_two_at_one_time_the_worse() {
         let mut list = list(None, Some(Severity::Medium));
+        assert_eq!((list.len(), list.is_empty()), (3, false));
         list.add("sha256:bad", Scan { scanned: Some(101 * DAY), severity: Severity::Low });
         assert!(list.covers("sha256:bad", 102 * DAY));
         list.add("sha256:bad", Scan { scanned: Some(101 * DAY), severity: Severity::High });
         list.add("sha256:bad", Scan { scanned: Some(101 * DAY), severity: Severity::None });
         assert!(!list.covers("sha256:bad", 102 * DAY));
+        assert_eq!(list.len(), 3, "a digest stands once");
+        assert!(Approved::new(None, None).is_empty());
     }
 
     #[test]

@@ -82,7 +82,7 @@ fn absolute(policy: &Policy, action: &Action, facts: &Facts) -> Option<Denial> {
         return None;
     }
     let at = checks::reaches_self(action, facts)?;
-    Some(Denial { absolute: true, ..denial(policy, Reason::SelfProtection, at) })
+    Some(denial(policy, Reason::SelfProtection, at))
 }
 
 fn is_absolute(reason: Reason) -> bool {
@@ -95,7 +95,7 @@ fn denial(policy: &Policy, reason: Reason, at: String) -> Denial {
 
 fn by_rule(policy: &Policy, operation: Operation, rule: &Arc<Rule>) -> Denial {
     let rule = Some((rule.text.clone(), rule.origin.clone()));
-    Denial { rule, absolute: true, ..denial(policy, Reason::DeniedByRule, operation_place(operation)) }
+    Denial { rule, ..denial(policy, Reason::DeniedByRule, operation_place(operation)) }
 }
 
 /// An object that was looked up goes upstream by its full id: a name could point elsewhere a moment later.

@@ -8,6 +8,11 @@ use crate::docker::{Action, Endpoint, Head, Operation, Value};
 
 use super::*;
 
+mod edges;
+mod existing;
+mod permits;
+mod same;
+
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 fn action(method: &str, target: &str, body: &str) -> Action {

@@ -252,3 +252,6 @@ impl<'s> Input<'s> {
         self.intake.fill(&mut self.reader).await.is_ok_and(|read| read > 0)
     }
 }
+
+#[cfg(test)]
+mod tests;

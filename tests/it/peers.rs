@@ -1,7 +1,7 @@
 //! What other proxies of the engine's socket once let through, each by name: judged alone, and through the real binary.
 //! `corpus/peers.json` holds the cases. Knows nothing of single checks.
 
-mod alone;
+pub mod alone;
 mod case;
 
 use std::collections::{BTreeMap, BTreeSet};

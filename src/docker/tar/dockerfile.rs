@@ -68,11 +68,10 @@ fn directives(text: &str) -> Result<char, Fault> {
         };
         let Some((key, value)) = comment.split_once('=') else { continue };
         match (key.trim().to_lowercase().as_str(), value.trim(), at) {
-            ("syntax", ..) => {} // a frontend of BuildKit, which the classic builder takes for a comment
             ("escape", "\\", 0) => {}
             ("escape", "`", 0) => escape = '`',
             ("escape", ..) => return Err(fault("# escape= is not the first line, or names no escape character")),
-            _ => {}
+            _ => {} // `syntax`, a frontend of BuildKit, is a comment to the classic builder
         }
     }
     Ok(escape)

@@ -134,7 +134,8 @@ fn mode(field: &[u8], flag: Flag) -> Option<u64> {
         Flag::Symlink if value >> 12 == 0o12 => 0o120_000,
         // some writers give links the type of a file
         Flag::Regular | Flag::HardLink | Flag::Symlink => 0o100_000,
-        Flag::LongName | Flag::LongLink | Flag::Pax | Flag::PaxGlobal => return Some(value & 0o7777),
+        // nothing is made of an extension, so nobody asks for its mode
+        Flag::LongName | Flag::LongLink | Flag::Pax | Flag::PaxGlobal => return Some(0),
     };
     let bits = value & !0o7777;
     (bits == 0 || bits == of_type).then_some(value & 0o7777)

@@ -124,6 +124,15 @@ fn everything_allowed() -> Vec<Made> {
 }
 
 #[test]
+fn a_fault_names_the_entry_by_the_front_of_its_name() {
+    let device = |name: &str| in_archive(&[made(b'3', name, b"")]).unwrap_err();
+    assert!(device("dev/sda").starts_with("bad-archive dev/sda: "), "{}", device("dev/sda"));
+    let long = pax(b'x', &[("path", &"n".repeat(300))]);
+    let fault = in_archive(&[long, link(b'2', "l", "/etc")]).unwrap_err();
+    assert!(fault.starts_with(&format!("archive-entry {}: ", "n".repeat(120))), "{fault}");
+}
+
+#[test]
 fn everything_that_real_writers_write_passes_whole() {
     let entries = everything_allowed();
     let whole = tar(&entries).len() as u64;
@@ -213,6 +222,43 @@ fn refuses_entries_behind_links_of_the_same_archive() {
     assert!(in_archive(&[symlink, file("lx/y", b"")]).is_ok());
 }
 
+/// A GNU extension: the whole name, or the whole target of a link, of the entry behind it.
+fn gnu(flag: u8, text: &str) -> Made {
+    made(flag, "././@LongLink", format!("{text}\0").as_bytes()).set(257, b"ustar  \0")
+}
+
+#[test]
+fn judges_the_whole_target_of_a_link_wherever_it_is_written() {
+    let cut = || link(b'2', "l", "a").set(257, b"ustar  \0");
+    for (extension, cut) in [(gnu as fn(u8, &str) -> Made, cut()), (|_, target| pax(b'x', &[("linkpath", target)]), link(b'2', "l", "a"))] {
+        assert!(in_archive(&[extension(b'K', "d/f"), cut.clone()]).is_ok());
+        let leaving = in_archive(&[extension(b'K', "../f"), cut]).unwrap_err();
+        assert!(leaving.contains("leaves the archive"), "{leaving}");
+    }
+    let both = [gnu(b'L', "name"), gnu(b'K', "d/f"), cut()];
+    assert!(in_archive(&both).is_ok(), "a name and a target");
+    refused_by_both("bad-archive", &[gnu(b'K', "d/f"), gnu(b'K', "d/f"), cut()]);
+    refused_by_both("bad-archive", &[pax(b'x', &[("mtime", "1")]), gnu(b'K', "d/f"), cut()]);
+}
+
+#[test]
+fn bounds_names_targets_and_what_is_remembered_of_links() {
+    let named = |length: usize| [pax(b'x', &[("path", &"n".repeat(length))]), file("a", b"")];
+    let linked = |length: usize| [pax(b'x', &[("linkpath", &"t".repeat(length))]), link(b'2', "l", "a")];
+    for entries in [named(4096), linked(4096)] {
+        assert!(in_archive(&entries).is_ok() && in_build(&entries).is_ok());
+    }
+    for entries in [named(4097), linked(4097)] {
+        refused_by_both("archive-entry", &entries);
+    }
+    refused_by_both("archive-entry", &[made(b'5', "", b"")]);
+    // names of 4096 bytes each, up to the bound and one byte beyond it
+    let link_named = |at: usize, length: usize| [pax(b'x', &[("path", &format!("{at:0>length$}"))]), link(b'2', "l", "a")];
+    let full: Vec<Made> = (0..1024).flat_map(|at| link_named(at, 4096)).collect();
+    assert!(in_build(&full).is_ok());
+    assert!(in_build(&[full, link_named(0, 1).to_vec()].concat()).unwrap_err().contains("too many symbolic links"));
+}
+
 #[test]
 fn refuses_in_archives_what_gives_rights_or_leaves() {
     for entry in [
@@ -222,11 +268,16 @@ fn refuses_in_archives_what_gives_rights_or_leaves() {
         link(b'2', "l", "/etc"),
         link(b'2', "l", ".."),
         link(b'2', "a/l", "../x/../../y"),
+        link(b'2', "l", "./../etc"),
+        link(b'2', "a/l", "..//../etc"),
         file(".wh.a", b""),
         file("a/.wh..wh..opq", b""),
     ] {
         assert!(in_archive(std::slice::from_ref(&entry)).unwrap_err().starts_with("archive-entry"));
         assert!(in_build(&[entry]).is_ok(), "a context's files stay in the build");
+    }
+    for stays in [link(b'2', "l", "d/../a"), link(b'2', "a/l", ".././x"), link(b'2', "a/b/l", "../../x")] {
+        assert!(in_archive(std::slice::from_ref(&stays)).is_ok(), "{stays:?}");
     }
     let capability = [pax(b'x', &[("SCHILY.xattr.security.capability", "x")]), file("a", b"")];
     assert!(in_archive(&capability).unwrap_err().contains("rights"));
@@ -271,8 +322,15 @@ fn refuses_what_two_readers_could_read_in_two_ways() {
     assert!(outcome(walk(Walker::archive(), &[&alone])).is_err());
 }
 
+/// A pax record of this length.
+fn comment(length: usize) -> String {
+    let front = format!("{length} comment=");
+    format!("{front}{}\n", "c".repeat(length - front.len() - 1))
+}
+
 #[test]
 fn refuses_extensions_that_contradict() {
+    assert!(in_archive(&[made(b'x', "x", comment(65_536).as_bytes()), file("a", b"")]).is_ok());
     let b = || file("b", b"1234");
     let name = || made(b'L', "l", b"n\0");
     for extensions in [
@@ -285,6 +343,9 @@ fn refuses_extensions_that_contradict() {
         vec![made(b'L', "l", b"\0")],
         vec![made(b'x', "x", b"")],
         vec![pax(b'x', &[("path", "a"), ("path", "a")])],
+        vec![made(b'x', "x", comment(65_537).as_bytes())],
+        vec![pax(b'x', &[("LIBARCHIVE.a\0b", "1")])],
+        vec![pax(b'x', &[("", "1")])],
         vec![pax(b'x', &[("size", "5")])],
         vec![pax(b'x', &[("size", "04")])],
         vec![pax(b'x', &[("size", "+4")])],
@@ -315,6 +376,21 @@ fn refuses_extensions_that_contradict() {
 }
 
 #[test]
+fn zeros_behind_the_end_go_on_with_it_however_many_there_are() {
+    let bytes = [tar(&[file("a", b"x")]), vec![0; 9000]].concat();
+    let (fault, released, _) = walk(Walker::archive(), &[&bytes]);
+    assert_eq!((fault, released), (None, bytes.len() as u64));
+    let (fault, released, _) = walk(Walker::archive(), &[&[bytes.clone(), b"x".to_vec()].concat()]);
+    assert_eq!((fault.unwrap().kind, released), (FaultKind::BadArchive, bytes.len() as u64));
+}
+
+#[test]
+fn an_empty_dockerfile_reaches_for_nothing() {
+    let (fault, _, dockerfiles) = context(None, &[file("Dockerfile", b"")]);
+    assert_eq!((fault, dockerfiles), (None, vec![]));
+}
+
+#[test]
 fn refuses_every_compression_by_name() {
     let starts: [&[u8]; 6] =
         [b"\x1f\x8b\x08\0\0", b"BZh91AY", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd\x04", b"\x50\x2a\x4d\x18", b"\x5f\x2a\x4d\x18"];
@@ -328,6 +404,8 @@ fn refuses_every_compression_by_name() {
             }
         }
     }
+    let (fault, ..) = walk(Walker::archive(), &[b"\0\x1f\x8b\x08 is no archive at all"]);
+    assert_eq!(fault.unwrap().kind, FaultKind::BadArchive, "only what begins as one");
     assert!(in_archive(&[file("BZh9.txt", b"")]).unwrap_err().starts_with("compressed-archive"), "the engine would unpack it");
 }
 
@@ -351,6 +429,7 @@ fn refuses_a_dockerfile_that_is_not_the_only_one() {
     assert!(nested(&[one(), one(), made(b'5', "sub/", b""), file("sub/D", b"FROM a")]).is_ok());
     assert!(nested(&[link(b'2', "sub", "x")]).unwrap_err().starts_with("dockerfile"));
     assert!(nested(&[file("sub/D", b""), file("sub/D", b"")]).unwrap_err().contains("second"));
+    assert!(in_build(&[file("Dockerfile", &vec![b'#'; 1 << 20])]).is_ok());
     assert!(refused(None, &[file("Dockerfile", &vec![b'#'; (1 << 20) + 1])]).contains("too large"));
     for name in ["../D", "a/../D", "[\"D\"]", " [\"D\"]", "null", "Dockerfile.in"] {
         assert!(Walker::build(Some(name), BuildArgs::default()).is_err(), "{name}");
@@ -406,6 +485,15 @@ fn finds_the_images_that_a_build_uses() {
         ("FROM a\nARG I=x\nFROM $I", "", &["a", "?$I"]),
         ("FR\\\nOM \\\n# comment\n\n  a", "", &["a"]),
         ("# escape=`\nFROM `\r\n a\r\nRUN dir c:\\", "", &["a"]),
+        ("# escape=\\\nFROM \\\n a", "", &["a"]),
+        ("# syntax=docker/dockerfile:1\nFROM a", "", &["a"]),
+        ("FROM a\nONBUILD FROM b\nONBUILD ONBUILD COPY --from=c / /", "", &["a"]),
+        ("ARG A_1=x\nARG A=y\nFROM $A_1\nFROM ${A_1}\nFROM $A-z", "", &["x", "x", "y-z"]),
+        ("ARG A='x'\nARG B=y\nFROM $A:$B", "", &["x:y"]),
+        ("ARG A='$B'\nARG C=x\nFROM $C", "", &["?$C"]),
+        ("ARG a-b=x\nARG C=y\nFROM $C", "", &["?$C"]),
+        ("ARG 1a=x\nARG C=y\nFROM $C", "", &["?$C"]),
+        ("ARG =x\nARG C=y\nFROM $C", "", &["?$C"]),
         ("FROM a AS x\nONBUILD COPY --from=evil / /\nFROM x", "", &["a", "evil"]),
         ("FROM b\nADD --from=c x /", "", &["b", "c"]),
         ("FROM $\nFROM ${\nFROM ${a\nFROM ${}", "", &["?$", "?${", "?${a", "?${}"]),

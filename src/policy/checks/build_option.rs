@@ -19,7 +19,6 @@ pub(super) fn key(key: &str, value: &str) -> Option<Reason> {
     let plain = match key {
         "networkmode" => matches!(value, "default" | "bridge" | "none"),
         "isolation" => value == "default",
-        "version" => value == "1",
         // BuildKit's own arguments choose a frontend image that runs with its rights
         "buildargs" => !value.to_ascii_uppercase().contains("BUILDKIT_"),
         _ => false,

@@ -18,6 +18,34 @@ fn passes_end_to_end_fields_alone() {
 }
 
 #[test]
+fn keeps_back_what_belongs_to_one_connection_and_no_other_name_of_its_length() {
+    let passed = |line: &str| {
+        let wire = format!("HTTP/1.1 200 OK\r\n{line}\r\n\r\n");
+        fields(&Answer::parse(wire.as_bytes()).unwrap().unwrap().0)
+    };
+    for own in [
+        "TE: trailers",
+        "Trailer: X",
+        "Upgrade: h2c",
+        "Connection: x",
+        "Keep-Alive: 5",
+        "Dockgate-Ref: forged",
+        "Proxy-Connection: close",
+        "Proxy-Authenticate: Basic",
+        "Proxy-Authorization: Basic",
+        "Content-Type: a/b",
+        "Content-Length: 1",
+        "Transfer-Encoding: chunked",
+    ] {
+        assert_eq!(passed(own), "", "{own}");
+        let length = own.split_once(':').unwrap().0.len();
+        let other = format!("{}: 1", "x".repeat(length));
+        assert_eq!(passed(&other), format!("{other}\r\n"));
+    }
+    assert_eq!(passed("Xpi-Version: 1.99"), "Xpi-Version: 1.99\r\n", "only the engine's own is capped");
+}
+
+#[test]
 fn refuses_framing_that_two_readers_may_understand_differently() {
     for bad in [
         "Content-Length: 3\r\nTransfer-Encoding: chunked",
