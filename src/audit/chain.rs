@@ -122,6 +122,7 @@ mod tests {
         let second: Value = serde_json::from_str(lines[1]).unwrap();
         assert_eq!(second["previous"], hex(&digest(lines[0].as_bytes())));
         assert_eq!((&second["sequence"], &second["event"], &second["detail"]["records"]), (&2.into(), &"gap".into(), &3.into()));
+        assert!(OPENING.starts_with(&format!(r#"{{"schema":{},"#, super::super::record::SCHEMA)));
         assert_eq!((chain.sequence, chain.tree.size(), chain.last), (2, 2, digest(lines[1].as_bytes())));
     }
 

@@ -16,22 +16,8 @@ use std::collections::BTreeSet;
 use crate::bed::{Bed, RAW, with_policies};
 use crate::raw;
 
-use case::{After, Case, Torture};
+use case::{After, Case, POLICY, Torture};
 use exchange::{Cut, run};
-
-/// The policy of the cases, in front of engines that really create what is asked for.
-const POLICY: &str = r#"
-[limits]
-head-timeout = "4s"
-body-timeout = "4s"
-max-json-body = "1KiB"
-
-[policy.torture]
-extends = ["read-only"]
-allow = ["VolumeCreate", "ImageLoad", "ImageCreate", "ContainerAttach", "ContainerAttachWebsocket", "ExecStart"]
-[policy.torture.create]
-level = "unrestricted"
-"#;
 
 #[test]
 fn an_engine_does_exactly_what_was_allowed_however_the_bytes_come() {

@@ -23,7 +23,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
 ];
 
 /// What the pure folders may not name of the world.
-const IMPURE: [&str; 8] = ["tokio", "hyper", "hyper_util", "hyperlocal", "tracing", "std::net::TcpStream", "std::fs", "std::time::Instant"];
+const IMPURE: [&str; 7] = ["tokio", "hyper", "hyper_util", "tracing", "std::net::TcpStream", "std::fs", "std::time::Instant"];
 const PURE: [&str; 5] = ["docker", "policy", "import", "learn", "rewrite"];
 
 struct Source {

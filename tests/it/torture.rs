@@ -19,7 +19,7 @@ use crate::support::engine::Recorder;
 use crate::support::gate::Gate;
 use crate::support::{folder, report};
 
-use case::{After, Case, Request, Torture};
+use case::{After, Case, POLICY, Request, Torture};
 use exchange::{Cut, Seen, run};
 
 /// How many cases the file holds.
@@ -30,19 +30,6 @@ const PLACES: usize = 40;
 const LARGE: usize = 8 << 10;
 /// A word instead of the tag; these runs need none of their own.
 const TAG: &str = "00000000";
-
-const POLICY: &str = r#"
-[limits]
-head-timeout = "4s"
-body-timeout = "4s"
-max-json-body = "1KiB"
-
-[policy.torture]
-extends = ["read-only"]
-allow = ["VolumeCreate", "ImageLoad", "ImageCreate", "ContainerAttach", "ContainerAttachWebsocket", "ExecStart"]
-[policy.torture.create]
-level = "unrestricted"
-"#;
 
 /// One run after the other: whatever reaches the engine belongs to the run.
 struct Bed<'a> {

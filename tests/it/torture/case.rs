@@ -5,6 +5,20 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+/// What the cases are judged by: volumes that may be created show what came to an engine.
+pub const POLICY: &str = r#"
+[limits]
+head-timeout = "4s"
+body-timeout = "4s"
+max-json-body = "1KiB"
+
+[policy.torture]
+extends = ["read-only"]
+allow = ["VolumeCreate", "ImageLoad", "ImageCreate", "ContainerAttach", "ContainerAttachWebsocket", "ExecStart"]
+[policy.torture.create]
+level = "unrestricted"
+"#;
+
 /// What stands in the file where each run has a word of its own.
 const TAG: &str = "XXXXXXXX";
 /// In every byte that no client may ever see.
