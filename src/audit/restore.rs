@@ -22,7 +22,7 @@ pub(super) fn with_other(schema: &'static Schema, body: &Value, mut members: Obj
     let mut other: Object = mounts.map(|mounts| (Cow::Borrowed(MOUNTS), mounts.clone())).into_iter().collect();
     let mut shown = built(schema, &members, &other);
     hide_nothing(&mut shown);
-    differing(schema, body, Some(&shown), "", &mut other);
+    differing(schema, body, Some(&shown), &mut Vec::new(), &mut other);
     if !other.is_empty() {
         members.push((Cow::Borrowed(OTHER), Value::Object(other)));
     }
@@ -54,59 +54,56 @@ fn hide_nothing(value: &mut Value) {
 }
 
 /// Every field that is judged by a check of its own and reads differently in what the summary shows.
-fn differing(schema: &'static Schema, body: &Value, shown: Option<&Value>, above: &str, other: &mut Object) {
-    for field in schema.fields {
-        let Some(value) = body.get(field.name) else { continue };
-        let path = if above.is_empty() { field.name.to_owned() } else { format!("{above}.{}", field.name) };
-        let shown = shown.and_then(|shown| shown.get(field.name));
-        // an empty list of masked paths says something: nothing is masked
-        let masks = matches!(field.name, "MaskedPaths" | "ReadonlyPaths") && *value != Value::Null;
-        let told =
-            shown.map_or_else(|| said(value, &field.ty).is_empty() && !masks, |shown| said(shown, &field.ty).says(&said(value, &field.ty)));
+fn differing(schema: &'static Schema, body: &Value, shown: Option<&Value>, above: &mut Vec<&'static str>, other: &mut Object) {
+    let mut next = 0;
+    for (name, value) in body.members() {
+        let Some(at) = schema.position(name, next) else { continue };
+        next = at + 1;
+        let Some(field) = schema.fields.get(at) else { continue };
+        let shown = shown.and_then(|shown| shown.get(name));
+        above.push(field.name);
         match (field.class, &field.ty) {
-            (Class::Gated(_) | Class::Refused, _) if !told && other.iter().all(|(known, _)| *known != path) => {
-                other.push((Cow::Owned(path), value.clone()));
+            (Class::Gated(_) | Class::Refused, ty) if !told(field.name, ty, value, shown) => {
+                let path = above.join(".");
+                if other.iter().all(|(known, _)| *known != path) {
+                    other.push((Cow::Owned(path), value.clone()));
+                }
             }
-            (Class::Inert | Class::Part, Type::Object(inner)) => differing(inner, value, shown, &path, other),
+            (Class::Inert | Class::Part, Type::Object(inner)) => differing(inner, value, shown, above, other),
             _ => {}
         }
+        above.pop();
     }
 }
 
-/// What a value says.
-enum Said<'v> {
-    /// A value without members.
-    Plain(&'v Value),
-    /// The members that say something.
-    Members(Vec<(&'v str, Said<'v>)>),
+/// True where what is shown says what the value says.
+fn told(name: &str, ty: &Type, value: &Value, shown: Option<&Value>) -> bool {
+    let keys_are_data = matches!(ty, Type::Map(_));
+    // an empty list of masked paths says something: nothing is masked
+    let masks = matches!(name, "MaskedPaths" | "ReadonlyPaths") && *value != Value::Null;
+    shown.map_or_else(|| !masks && says_nothing(value, keys_are_data), |shown| says_the_same(shown, value, keys_are_data))
 }
 
-impl Said<'_> {
-    fn is_empty(&self) -> bool {
-        match self {
-            Self::Plain(value) => value.is_empty(),
-            Self::Members(members) => members.is_empty(),
+/// True for an empty value, and for an object whose members say nothing; the keys of a map say something by themselves.
+fn says_nothing(value: &Value, keys_are_data: bool) -> bool {
+    match value {
+        Value::Object(members) => members.iter().all(|(_, member)| !keys_are_data && says_nothing(member, false)),
+        Value::List(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => value.is_empty(),
+    }
+}
+
+/// True where two values are equal but for members that say nothing.
+fn says_the_same(one: &Value, two: &Value, keys_are_data: bool) -> bool {
+    let (Value::Object(one), Value::Object(two)) = (one, two) else { return one == two };
+    let says = |(_, member): &&(Cow<'static, str>, Value)| keys_are_data || !says_nothing(member, false);
+    let (mut one, mut two) = (one.iter().filter(says), two.iter().filter(says));
+    loop {
+        match (one.next(), two.next()) {
+            (None, None) => return true,
+            (Some((name, member)), Some((known, other))) if name == known && says_the_same(member, other, false) => {}
+            (Some(_) | None, Some(_) | None) => return false,
         }
     }
-
-    /// True where both say the same.
-    fn says(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Plain(own), Self::Plain(other)) => own == other,
-            (Self::Members(own), Self::Members(other)) => {
-                own.len() == other.len() && own.iter().zip(other).all(|((name, own), (known, other))| name == known && own.says(other))
-            }
-            (Self::Plain(_), Self::Members(_)) | (Self::Members(_), Self::Plain(_)) => false,
-        }
-    }
-}
-
-/// Without members that say nothing. The keys of a map are data: they say something by themselves.
-fn said<'v>(value: &'v Value, ty: &Type) -> Said<'v> {
-    let Value::Object(members) = value else { return Said::Plain(value) };
-    let keep = |member: &Said<'_>| matches!(ty, Type::Map(_)) || !member.is_empty();
-    let members = members.iter().map(|(name, member)| (name.as_ref(), said(member, &Type::Bool)));
-    Said::Members(members.filter(|(_, member)| keep(member)).collect())
 }
 
 /// The body that the members show in their own words.

@@ -19,14 +19,29 @@ pub enum Place<'a> {
     Index(&'a Place<'a>, usize),
 }
 
+impl Place<'_> {
+    /// Appends the path.
+    pub fn write(&self, out: &mut String) {
+        match self {
+            Self::Root => {}
+            Self::Key(Self::Root, key) => out.push_str(key),
+            Self::Key(parent, key) => {
+                parent.write(out);
+                out.extend([".", key]);
+            }
+            Self::Index(parent, at) => {
+                parent.write(out);
+                out.extend(["[", itoa::Buffer::new().format(*at), "]"]);
+            }
+        }
+    }
+}
+
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Root => Ok(()),
-            Self::Key(Self::Root, key) => f.write_str(key),
-            Self::Key(parent, key) => write!(f, "{parent}.{key}"),
-            Self::Index(parent, at) => write!(f, "{parent}[{at}]"),
-        }
+        let mut path = String::new();
+        self.write(&mut path);
+        f.write_str(&path)
     }
 }
 

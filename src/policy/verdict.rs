@@ -1,7 +1,7 @@
 //! Verdicts, and all wording of denials: what the client is told and what the operator is advised.
 //! Knows nothing of status codes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::docker::operations::Kind;
 use crate::docker::{Action, Gate, Operation, Value};
@@ -33,11 +33,18 @@ pub struct Permit {
     /// JSON paths of what was injected.
     pub injected: Vec<String>,
     mode: Mode,
+    text: OnceLock<String>,
 }
 
 impl Permit {
     pub(super) fn new(action: Action, rule: Option<Arc<Rule>>, mode: Mode) -> Self {
-        Self { action: Box::new(action), rule, would_deny: None, warnings: Vec::new(), injected: Vec::new(), mode }
+        Self { action: Box::new(action), rule, would_deny: None, warnings: Vec::new(), injected: Vec::new(), mode, text: OnceLock::new() }
+    }
+
+    /// The body in JSON, byte for byte as it goes upstream and into the record's digest; `None` where there is no such body.
+    pub fn text(&self) -> Option<&str> {
+        let json = self.action.json()?;
+        Some(self.text.get_or_init(|| json.encode()))
     }
 
     /// True where the connection becomes a tunnel. An exec that is started detached is an ordinary request.

@@ -10,10 +10,10 @@ use std::task::{Context, Poll, ready};
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
-/// A read of a peer that sends little goes through the stack: heads, short bodies, lines of progress.
-pub const LITTLE: usize = 2 * 1024;
+/// A read of a peer that sends little goes through the stack: heads, usual bodies, lines of progress.
+pub const LITTLE: usize = 16 * 1024;
 /// What a peer gets room for that has filled that.
-const LEAST: usize = 16 * 1024;
+const LEAST: usize = 64 * 1024;
 /// The most, when it sends faster than is taken.
 const MOST: usize = 256 * 1024;
 /// What an empty buffer keeps between two reads.

@@ -133,21 +133,32 @@ impl<'a> Call<'a> {
         let endpoint = Endpoint::find(head)?;
         record.endpoint(&endpoint);
         admits(policy, &endpoint)?;
-        let body = self.inspected(&endpoint, client).await?;
-        record.count_in(body.len() as u64);
-        let action = Action::build(head, endpoint, &body)?;
-        record.action(&action);
-        let own = gate.own.get(&gate.upstream).await?;
-        let facts = facts::gather(&gate.upstream, policy, &action, own).await?;
-        let permit = match judge(policy, &caller.subject, action, &facts) {
-            Verdict::Allow(permit) => permit,
-            Verdict::Deny(denial) => return Err(denial.into()),
-        };
+        let action = self.action(endpoint, client, record).await?;
+        let permit = self.judged(policy, action).await?;
         let _changing = permit.is_change().then(|| door.bounds.change()).transpose()?;
         record.permit(&permit);
         record.intent(&permit).await?;
         let _running = gate.reconciler.as_ref().and_then(|reconciler| reconciler.began(permit.action()));
         if permit.opens_tunnel() { self.tunnel(&permit, client, record).await } else { self.forward(policy, &permit, client, record).await }
+    }
+
+    /// What is asked for, whole.
+    async fn action(&self, endpoint: Endpoint, client: &mut Client<'_>, record: &mut Record<'_>) -> Result<Action, Refusal> {
+        let body = self.inspected(&endpoint, client).await?;
+        record.count_in(body.len() as u64);
+        let action = Action::build(self.head, endpoint, &body)?;
+        record.action(&action);
+        Ok(action)
+    }
+
+    /// What the judge says. The facts are let go of with the verdict: a tunnel is open for hours.
+    async fn judged(&self, policy: &Policy, action: Action) -> Result<Permit, Refusal> {
+        let own = self.gate.own.get(&self.gate.upstream).await?;
+        let facts = facts::gather(&self.gate.upstream, policy, &action, own).await?;
+        match judge(policy, &self.caller.subject, action, &facts) {
+            Verdict::Allow(permit) => Ok(permit),
+            Verdict::Deny(denial) => Err(denial.into()),
+        }
     }
 
     /// The body of an operation that is judged by it: complete before anything else happens.

@@ -76,7 +76,7 @@ impl Record<'_> {
         if !permit.injected.is_empty() {
             self.body(permit.action());
         }
-        self.forwarded(permit.action());
+        self.forwarded(permit);
         if let Some(denial) = &permit.would_deny {
             self.would_deny(denial);
         }
@@ -112,9 +112,8 @@ impl Record<'_> {
     }
 
     /// The digest of a body with a secret in it is keyed: who knows the rest of the body could otherwise try out what the secret is.
-    fn forwarded(&mut self, action: &Action) {
-        let Some(json) = action.json() else { return };
-        let bytes = json.encode();
+    fn forwarded(&mut self, permit: &Permit) {
+        let Some(bytes) = permit.text() else { return };
         let secret = self.line.redacted.iter().any(|place| place.starts_with("body."));
         let note = self.line.body.get_or_insert_default();
         note.bytes = bytes.len() as u64;

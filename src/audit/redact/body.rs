@@ -103,8 +103,11 @@ impl Walk<'_> {
 
     fn object(&mut self, schema: &'static Schema, value: &Value, place: &Place<'_>) -> Value {
         let Value::Object(members) = value else { return Value::Null };
+        let mut next = 0;
         let each = |(key, value): &(Cow<'static, str>, Value)| {
-            let field = schema.fields.iter().find(|field| field.name == key)?;
+            let at = schema.position(key, next)?;
+            next = at + 1;
+            let field = schema.fields.get(at)?;
             Some((Cow::Borrowed(field.name), self.value(rule(field.name), &field.ty, value, &Place::Key(place, field.name))))
         };
         Value::Object(members.iter().filter_map(each).collect())
@@ -172,7 +175,12 @@ impl Walk<'_> {
 
     fn note(&mut self, hidden: bool, place: &Place<'_>) {
         if hidden && self.places.len() < MAX_PLACES {
-            self.places.push(super::plain(&place.to_string()).into_owned());
+            let mut path = String::new();
+            place.write(&mut path);
+            self.places.push(match super::plain(&path) {
+                Cow::Borrowed(_) => path,
+                Cow::Owned(plain) => plain,
+            });
         } else if hidden {
             self.more += 1;
         }

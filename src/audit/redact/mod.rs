@@ -22,6 +22,8 @@ pub const MAX_TEXT: usize = 512;
 const MAX_MESSAGE: usize = 4096;
 /// How many hexadecimal digits of a digest stand for a value.
 const SHOWN: usize = 16;
+/// The length of what stands for a value: `hmac:` and the digits.
+const DIGEST: usize = 5 + SHOWN;
 
 /// Replaces secrets by digests that only the holder of the key can compare.
 #[derive(Clone)]
@@ -55,11 +57,15 @@ impl Redactor {
 
     /// `hmac:` and 16 hexadecimal digits: what stands for a secret, the same for the same value under the same key.
     pub fn digest(&self, value: &[u8]) -> String {
-        let whole = self.keyed(value);
-        let mut text = String::with_capacity(5 + SHOWN);
-        text.push_str("hmac:");
-        push_hex(whole.get(..SHOWN / 2).unwrap_or_default(), &mut text);
+        let mut text = String::with_capacity(DIGEST);
+        self.push_digest(value, &mut text);
         text
+    }
+
+    fn push_digest(&self, value: &[u8], out: &mut String) {
+        let whole = self.keyed(value);
+        out.push_str("hmac:");
+        push_hex(whole.get(..SHOWN / 2).unwrap_or_default(), out);
     }
 
     /// The keyed digest with all of its 64 hexadecimal digits.
@@ -103,7 +109,10 @@ impl Redactor {
         match text.split_once('=') {
             Some((name, value)) => {
                 let name = self.text(name).text;
-                Shown { text: Cow::Owned(format!("{name}={}", self.digest(value.as_bytes()))), hidden: true }
+                let mut text = String::with_capacity(name.len() + 1 + DIGEST);
+                text.extend([&name, "="]);
+                self.push_digest(value.as_bytes(), &mut text);
+                Shown { text: Cow::Owned(text), hidden: true }
             }
             None => owned(self.text(text)),
         }
@@ -135,9 +144,9 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 fn push_hex(bytes: &[u8], out: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().map_or('0', char::from);
-    bytes.iter().for_each(|byte| [digit(byte >> 4), digit(byte & 15)].into_iter().for_each(|digit| out.push(digit)));
+    const DIGITS: &str = "0123456789abcdef";
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)..=usize::from(nibble)).unwrap_or_default();
+    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
 }
 
 /// The SHA-256 of bytes, in hexadecimal digits.

@@ -29,7 +29,7 @@ pub fn request(permit: &Permit) -> Result<Vec<u8>, Unwritable> {
     if permit.opens_tunnel() {
         upgrade(action.upgrade.as_ref(), &mut out)?;
     }
-    body(&action.body, &mut out)?;
+    body(permit, &mut out)?;
     Ok(out.into_bytes())
 }
 
@@ -85,17 +85,14 @@ fn content_type(body: &Body) -> Option<&'static str> {
 }
 
 /// The framing, the end of the head, and a body that is whole.
-fn body(body: &Body, out: &mut String) -> Result<(), Unwritable> {
-    let text = match body {
-        Body::Json(value) => value.encode(),
-        Body::None | Body::Opaque(_) => String::new(),
-    };
-    match body {
+fn body(permit: &Permit, out: &mut String) -> Result<(), Unwritable> {
+    let text = permit.text().unwrap_or_default();
+    match &permit.action().body {
         Body::None | Body::Opaque(Framing::None) => {}
         Body::Json(_) => field("content-length", &text.len().to_string(), out)?,
         Body::Opaque(Framing::Length(length)) => field("content-length", &length.to_string(), out)?,
         Body::Opaque(Framing::Chunked) => field("transfer-encoding", "chunked", out)?,
     }
-    out.extend(["\r\n", &text]);
+    out.extend(["\r\n", text]);
     Ok(())
 }
