@@ -1,11 +1,13 @@
 //! What the reconciler asks of the engine: its clock, its swarm, and what containers are like.
-//! Knows nothing of events.
+//! Knows nothing of what events mean.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 
+use super::event::Raw;
 use super::matcher::Facts;
 use crate::proxy::upstream::{Address, Exchange, Upstream};
 
@@ -80,15 +82,24 @@ impl Engine {
         self.json(&format!("/containers/{id}/json")).await.ok().flatten().as_ref().map(facts)
     }
 
+    /// The events that the engine keeps of a time that has passed.
+    pub async fn events(&self, target: &str) -> Result<Vec<Raw>, String> {
+        let body = self.body(target).await?.unwrap_or_default();
+        serde_json::Deserializer::from_slice(&body).into_iter().collect::<Result<_, _>>().map_err(|error| error.to_string())
+    }
+
     async fn json(&self, target: &str) -> Result<Option<Value>, String> {
+        let Some(body) = self.body(target).await? else { return Ok(None) };
+        serde_json::from_slice(&body).map(Some).map_err(|error| error.to_string())
+    }
+
+    /// A whole answer; `None` for one that is no success.
+    async fn body(&self, target: &str) -> Result<Option<Bytes>, String> {
         let reply = self.get(target).await?;
         let status = reply.status();
         let reading = tokio::time::timeout(PATIENCE, reply.whole(MAX_ANSWER));
         let body = reading.await.map_err(|_| "the engine's answer does not end")?.map_err(|error| error.to_string())?;
-        if !status.is_success() {
-            return Ok(None);
-        }
-        serde_json::from_slice(&body).map(Some).map_err(|error| error.to_string())
+        Ok(status.is_success().then_some(body))
     }
 }
 

@@ -104,7 +104,7 @@ pub struct Event {
 }
 
 /// An event as it comes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Hash, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Raw {
     #[serde(default)]
@@ -118,7 +118,7 @@ pub struct Raw {
     pub nanos: i64,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Hash, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Actor {
     #[serde(default, rename = "ID")]

@@ -5,6 +5,7 @@ mod causes;
 mod engine;
 mod event;
 mod matcher;
+mod seen;
 
 #[cfg(test)]
 mod tests;
@@ -15,12 +16,14 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::docker::{Action, Value};
 
 use self::engine::Engine;
 use self::event::{Event, Raw};
 use self::matcher::{Change, Matcher};
+use self::seen::Seen;
 use super::upstream::Upstream;
 
 /// The longest event that is read.
@@ -31,6 +34,11 @@ const NAME: usize = 512;
 /// Between two attempts to follow the events.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(10);
+/// How often the engine is asked for what it may not have sent: it leaves a listener out that does not take an event within 100 ms
+/// (moby, `daemon/events`, `PublishMessage`).
+const LOOK: Duration = Duration::from_secs(10);
+/// What is younger may still be on its way, in microseconds.
+const YOUNG: i64 = 1_000_000;
 /// The types that are followed: `{"type":["container","image","network","volume"]}`.
 const TYPES: &str = "%7B%22type%22%3A%5B%22container%22%2C%22image%22%2C%22network%22%2C%22volume%22%5D%7D";
 
@@ -57,7 +65,15 @@ impl Reconciler {
     /// Follows an engine's events from now on; an engine that is away is waited for.
     pub fn start(upstream: Upstream, report: Report) -> Self {
         let handle = Handle(Arc::default());
-        let follower = Follower { engine: Engine::new(upstream), handle: handle.clone(), report, last: None, unsure: None };
+        let follower = Follower {
+            engine: Engine::new(upstream),
+            handle: handle.clone(),
+            report,
+            last: None,
+            unsure: None,
+            looked: None,
+            seen: Seen::default(),
+        };
         let task = tokio::spawn(follower.run());
         Self { handle, task }
     }
@@ -133,6 +149,9 @@ struct Follower {
     last: Option<i64>,
     /// Since when, by our clock, it is not known whether the engine was away.
     unsure: Option<i64>,
+    /// Up to when, in nanoseconds by the engine's clock, it was asked for what it did not send.
+    looked: Option<i64>,
+    seen: Seen,
 }
 
 impl Follower {
@@ -153,19 +172,25 @@ impl Follower {
         let info = self.engine.info().await?;
         self.handle.matcher().swarm(info.swarm);
         let since = self.last.unwrap_or(info.nanos);
-        let target = format!("/events?filters={TYPES}&since={}.{:09}", since / 1_000_000_000, since % 1_000_000_000);
-        let mut reply = self.engine.get(&target).await?;
+        self.looked.get_or_insert(since);
+        let mut reply = self.engine.get(&format!("/events?filters={TYPES}&since={}", written(since))).await?;
         if !reply.status().is_success() {
             return Err(format!("the engine says {}", reply.status()));
         }
         self.containers().await;
         tracing::info!("the reconciler follows the engine's events");
-        let mut buffer = Vec::new();
+        let (mut buffer, mut look) = (Vec::new(), Instant::now() + LOOK);
         loop {
             let piece = tokio::select! {
+                biased;
                 piece = reply.piece() => piece,
                 () = self.next_overdue() => {
                     self.tell_overdue().await;
+                    continue;
+                }
+                () = tokio::time::sleep_until(look) => {
+                    self.look_again().await;
+                    look = Instant::now() + LOOK;
                     continue;
                 }
             };
@@ -203,10 +228,33 @@ impl Follower {
         }
     }
 
-    async fn take(&mut self, raw: Raw) {
-        if self.seen_before(raw.nanos) {
+    /// Takes what the engine keeps and did not send.
+    async fn look_again(&mut self) {
+        let (since, until) = (self.looked.unwrap_or_default(), (now() - self.engine.skew() - YOUNG) * 1000);
+        if until <= since {
             return;
         }
+        let target = format!("/events?filters={TYPES}&since={}&until={}", written(since), written(until));
+        let kept = match self.engine.events(&target).await {
+            Ok(kept) => kept,
+            Err(why) => return tracing::debug!(why, "the engine does not say what it may have left out"),
+        };
+        self.looked = Some(until);
+        for raw in kept {
+            if self.seen.first_time(&raw) {
+                tracing::info!("the engine had left an event out");
+                self.judge(raw).await;
+            }
+        }
+    }
+
+    async fn take(&mut self, raw: Raw) {
+        if !self.seen_before(raw.nanos) && self.seen.first_time(&raw) {
+            self.judge(raw).await;
+        }
+    }
+
+    async fn judge(&mut self, raw: Raw) {
         let Some(mut event) = raw.event() else { return };
         event.at += self.engine.skew();
         let wants = self.handle.matcher().wants(&event);
@@ -276,6 +324,11 @@ fn detail(event: &Event) -> Json {
         ("time", Some(shown(event.at))),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Json::String(value?)))).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// A time in nanoseconds as the engine reads it.
+fn written(nanos: i64) -> String {
+    format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
 }
 
 fn shown(micros: i64) -> String {

@@ -1,14 +1,19 @@
 //! What explains which event, with times that are made up and events as engines write them.
 
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::causes::caused_by;
-use super::detail;
 use super::engine::facts;
 use super::event::{Event, Happened, Raw};
 use super::matcher::{Change, Facts, HOLD, Matcher};
+use super::{LOOK, Reconciler, Report, detail};
 use crate::docker::Operation;
 use crate::docker::operations::Kind;
+use crate::proxy::upstream::{Address, Upstream};
 
 const SECOND: i64 = 1_000_000;
 const ID: &str = "b57ee4d335df1555c3a0b57ee4d335df1555c3a0b57ee4d335df1555c3a0b57e";
@@ -307,4 +312,46 @@ fn what_is_told_holds_the_program_of_an_exec_and_not_its_arguments() {
             "time": "1970-01-01T00:00:01Z"})
     );
     assert_eq!(Happened::ExecCreate, container("exec_create: x", 0).what);
+}
+
+/// An engine that sends no event by itself, and keeps one.
+async fn forgetful(listener: tokio::net::UnixListener, kept: String) {
+    loop {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let kept = kept.clone();
+        tokio::spawn(async move {
+            let mut request = [0; 4096];
+            while let Ok(read @ 1..) = socket.read(&mut request).await {
+                let text = std::str::from_utf8(&request[..read]).unwrap();
+                let whole = |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                let time = jiff::Timestamp::now() - Duration::from_secs(60);
+                let reply = match text.split(['?', ' ']).nth(1).unwrap() {
+                    "/info" => whole(&json!({ "SystemTime": time.to_string() }).to_string()),
+                    "/containers/json" => whole("[]"),
+                    "/events" if text.contains("&until=") => whole(&kept),
+                    "/events" => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(),
+                    _ => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
+                };
+                socket.write_all(reply.as_bytes()).await.unwrap();
+            }
+        });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_the_engine_left_out_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("e.sock");
+    let at = jiff::Timestamp::now().as_nanosecond() as i64 - 30_000_000_000;
+    let event = json!({"Type": "container", "Action": "start", "Actor": {"ID": ID, "Attributes": {"name": "web"}}, "timeNano": at});
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let engine = tokio::spawn(forgetful(listener, format!("{event}\n")));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let list = Arc::clone(&told);
+    let report: Report = Arc::new(move |name, detail| list.lock().unwrap().push(format!("{name} {}", detail["action"])));
+    let follower = Reconciler::start(Upstream::new(Address::Unix(path)), report);
+    tokio::time::sleep(LOOK * 4).await;
+    drop(follower);
+    engine.abort();
+    assert_eq!(*told.lock().unwrap(), [r#"unseen-change "start""#]);
 }
