@@ -24,7 +24,7 @@ const GATHER: Duration = Duration::from_millis(5);
 /// So many are written at once, without waiting for more.
 const MANY: usize = 1024;
 /// Written records whose texts are kept to be filled again, and the largest of these: they are made by one thread and let go by
-/// another, which no allocator likes.
+/// another, which no allocator likes. Never more than twice as many as were written last, so that a burst leaves nothing behind.
 const SPARE: usize = 1024;
 const SPARE_TEXT: usize = 2048;
 /// Inside one write for longer than this, the file system is called stalled.
@@ -207,9 +207,13 @@ impl Shared {
     }
 
     /// Takes back texts that were written.
-    pub fn give_back(&self, texts: impl Iterator<Item = String>) {
+    pub fn give_back(&self, texts: impl ExactSizeIterator<Item = String>) {
+        let most = SPARE.min(2 * texts.len());
         let mut spare = lock(&self.spare);
-        for mut text in texts.filter(|text| text.capacity() <= SPARE_TEXT).take(SPARE.saturating_sub(spare.len())) {
+        spare.truncate(most);
+        spare.shrink_to(2 * most);
+        let room = most - spare.len();
+        for mut text in texts.filter(|text| text.capacity() <= SPARE_TEXT).take(room) {
             text.clear();
             spare.push(text);
         }
@@ -290,4 +294,21 @@ impl Shared {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_of_records_leaves_no_more_texts_than_are_in_use() {
+        let shared = Shared::new();
+        let kept = || lock(&shared.spare).len();
+        shared.give_back((0..900).map(|_| "x".to_owned()));
+        assert_eq!((kept(), shared.text().as_str()), (900, ""));
+        shared.give_back([String::with_capacity(SPARE_TEXT + 1), "x".to_owned()].into_iter());
+        assert_eq!(kept(), 4);
+        shared.give_back(std::iter::once("x".to_owned()));
+        assert_eq!(kept(), 2);
+    }
 }
