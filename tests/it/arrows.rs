@@ -130,6 +130,24 @@ fn uses(code: &str, name: &str) -> bool {
     code.match_indices(name).any(|(at, _)| begins(at) && (name.contains("::") || code[at + name.len()..].starts_with("::")))
 }
 
+/// The names in the tables of dependencies of a manifest.
+fn dependencies(manifest: &str) -> Vec<String> {
+    let manifest: toml::Table = manifest.parse().unwrap();
+    manifest["dependencies"].as_table().unwrap().keys().map(|name| name.replace('-', "_")).collect()
+}
+
+#[test]
+fn the_bed_of_the_judges_mutants_has_every_crate_that_the_judge_uses() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = |path: &str| dependencies(&std::fs::read_to_string(root.join(path)).unwrap());
+    let (all, bed) = (manifest("Cargo.toml"), manifest("tests/mutants/judge.toml"));
+    assert!(all.len() > bed.len() && bed.len() > 5, "{all:?} {bed:?}");
+    for source in ["docker", "policy", "config"].iter().flat_map(|folder| sources(&root.join("src").join(folder))) {
+        let missing: Vec<&String> = all.iter().filter(|name| !bed.contains(name) && uses(&source.code, name)).collect();
+        assert!(missing.is_empty(), "{}: add {missing:?} to tests/mutants/judge.toml", source.path.display());
+    }
+}
+
 #[test]
 fn the_page_of_operations_says_what_the_table_says() {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/endpoints.md");

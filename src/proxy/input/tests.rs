@@ -150,6 +150,26 @@ async fn reads_ahead_no_further_than_its_bound() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn behind_a_buffer_that_is_just_full_nothing_is_watched_either() {
+    let mut input = closed(&vec![b'a'; MAX_AHEAD]).await;
+    assert!(!resolves(input.closed()).await, "its end is not read");
+    let mut input = closed(&vec![b'a'; MAX_AHEAD - 1]).await;
+    assert!(resolves(input.closed()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_closed_one_side_is_waited_for_and_who_closed_both_is_not() {
+    let began = Instant::now();
+    let (input, mut client) = pipe();
+    client.shutdown().await.unwrap();
+    input.given_up(Duration::from_secs(100)).await;
+    assert_eq!(began.elapsed().as_secs(), 100);
+    drop(client);
+    input.given_up(Duration::from_secs(100)).await;
+    assert!(began.elapsed().as_secs() < 102, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn hands_on_to_a_tunnel_what_was_read_ahead_and_nothing_twice() {
     let (mut input, mut client) = pipe();
     client.write_all(&[PING, b"raw bytes"].concat()).await.unwrap();
