@@ -388,7 +388,7 @@ fn pins_the_numeric_user_of_an_image_where_one_is_demanded() {
     };
     let body = r#"{"Image":"web:1"}"#;
     let permit = decided(body, "65532:65532").unwrap();
-    assert_eq!(permit.action().json().unwrap().encode(), r#"{"Image":"web:1","User":"65532:65532"}"#);
+    assert_eq!(permit.text(), Some(r#"{"Image":"web:1","User":"65532:65532"}"#));
     assert_eq!(permit.injected, ["User"]);
     for user in ["", "0", "root", "app", "65532", "0:0", "65532:0"] {
         assert_eq!(decided(body, user).map(drop), Err(Reason::NonRoot), "{user}");
@@ -538,4 +538,10 @@ fn a_door_that_has_become_a_link_is_not_mounted() {
     assert_eq!(verdict(INNER), Ok(()));
     assert_eq!(verdict("/srv/bed/docker.sock"), Err(Reason::SocketMount));
     assert_eq!(verdict("/srv/dockgate/everything/docker.sock"), Err(Reason::SocketMount));
+}
+
+#[test]
+fn a_permit_without_a_body_has_no_text() {
+    let permit = decide(&everything(), action("GET", "/info", ""), &Facts::default()).unwrap();
+    assert_eq!(permit.text(), None);
 }
