@@ -12,7 +12,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 /// A read of a peer that sends little goes through the stack: heads, usual bodies, lines of progress.
 pub const LITTLE: usize = 16 * 1024;
-/// What a peer gets room for that has filled that.
+/// Who sends as little as this has no more to say for now.
+const LAST: usize = 2 * 1024;
+/// What a peer gets room for that has filled the stack's.
 const LEAST: usize = 64 * 1024;
 /// The most, when it sends faster than is taken.
 const MOST: usize = 256 * 1024;
@@ -55,7 +57,7 @@ impl Intake {
         let read = poll_fn(|context| if self.room <= LITTLE { self.little(reader, context) } else { self.much(reader, context) }).await?;
         if read >= self.room {
             self.room = (self.room * 2).clamp(LEAST, MOST);
-        } else if read < LITTLE {
+        } else if read < LAST {
             self.room = LITTLE;
         }
         Ok(read)
