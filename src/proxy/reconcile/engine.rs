@@ -84,7 +84,7 @@ impl Engine {
 
     /// The events that the engine keeps of a time that has passed.
     pub async fn events(&self, target: &str) -> Result<Vec<Raw>, String> {
-        let body = self.body(target).await?.unwrap_or_default();
+        let body = self.body(target).await?.ok_or("the engine does not tell of past events")?;
         serde_json::Deserializer::from_slice(&body).into_iter().collect::<Result<_, _>>().map_err(|error| error.to_string())
     }
 
