@@ -61,9 +61,9 @@ pub fn out(line: impl Display) {
     let _reader_gone = writeln!(io::stdout(), "{line}");
 }
 
-/// A line to standard error.
+/// A line to standard error, with one write: standard error is not buffered, and others may write to it too.
 pub fn err(line: impl Display) {
-    let _reader_gone = writeln!(io::stderr(), "{line}");
+    let _reader_gone = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// A warning to standard error.

@@ -233,6 +233,7 @@ impl<'s> Input<'s> {
         let reading = async {
             while left > 0 {
                 self.intake.buffer.clear();
+                self.intake.rest();
                 if !self.fill().await {
                     return;
                 }

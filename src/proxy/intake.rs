@@ -3,49 +3,44 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::mem::MaybeUninit;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::pin::pin;
+use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// A read of a peer that sends little goes through the stack: heads, usual bodies, lines of progress.
-pub const LITTLE: usize = 16 * 1024;
+use super::spare::{self, Room};
+
 /// Who sends as little as this has no more to say for now.
 const LAST: usize = 2 * 1024;
-/// What a peer gets room for that has filled the stack's.
-const LEAST: usize = 64 * 1024;
-/// The most, when it sends faster than is taken.
-const MOST: usize = 256 * 1024;
-/// What an empty buffer keeps between two reads.
-const KEPT: usize = 4 * 1024;
+/// What a buffer may have in vain while more is waited for.
+const IN_VAIN: usize = 4 * 1024;
 
 /// A buffer that follows how much comes.
 #[derive(Debug)]
 pub struct Intake {
     /// What has come.
     pub buffer: BytesMut,
-    room: usize,
+    room: Room,
 }
 
 impl Default for Intake {
     fn default() -> Self {
-        Self { buffer: BytesMut::new(), room: LITTLE }
+        Self { buffer: BytesMut::new(), room: Room::Usual }
     }
 }
 
 impl Intake {
     /// Begins anew with what was read ahead.
     pub fn with(buffer: BytesMut) -> Self {
-        Self { buffer, room: LITTLE }
+        Self { buffer, room: Room::Usual }
     }
 
-    /// Lets go of what a long body needed.
+    /// Begins anew, without a buffer where nothing is left in it.
     pub fn rest(&mut self) {
-        self.room = LITTLE;
-        if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
-            self.buffer = BytesMut::new();
+        self.room = Room::Usual;
+        if self.buffer.is_empty() {
+            self.let_go();
         }
     }
 
@@ -54,31 +49,39 @@ impl Intake {
     /// # Errors
     /// The socket's.
     pub async fn fill<R: AsyncRead + Unpin>(&mut self, reader: &mut R) -> io::Result<usize> {
-        let read = poll_fn(|context| if self.room <= LITTLE { self.little(reader, context) } else { self.much(reader, context) }).await?;
-        if read >= self.room {
-            self.room = (self.room * 2).clamp(LEAST, MOST);
+        let read = poll_fn(|context| self.poll(reader, context)).await?;
+        if read >= spare::USUAL {
+            self.room = Room::Wide;
         } else if read < LAST {
-            self.room = LITTLE;
+            self.room = Room::Usual;
         }
         Ok(read)
     }
 
-    fn little<R: AsyncRead + Unpin>(&mut self, reader: &mut R, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut place = [MaybeUninit::uninit(); LITTLE];
-        let mut read = ReadBuf::uninit(&mut place);
-        ready!(Pin::new(reader).poll_read(context, &mut read))?;
-        self.rest();
-        self.buffer.extend_from_slice(read.filled());
-        Poll::Ready(Ok(read.filled().len()))
+    fn poll<R: AsyncRead + Unpin>(&mut self, reader: &mut R, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        // where what came is not taken, no more than a little is read ahead of it
+        let mut place = spare::take(if self.buffer.is_empty() { self.room } else { Room::Usual });
+        let read = pin!(reader.read_buf(&mut place)).poll(context);
+        if self.buffer.is_empty() && read.is_ready() {
+            std::mem::swap(&mut self.buffer, &mut place);
+        } else {
+            self.buffer.extend_from_slice(&place);
+        }
+        spare::give(place);
+        self.waits(read)
     }
 
-    fn much<R: AsyncRead + Unpin>(&mut self, reader: &mut R, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.buffer.reserve(self.room);
-        let read = pin!(reader.read_buf(&mut self.buffer)).poll(context);
-        if read.is_pending() && self.buffer.is_empty() {
-            self.buffer = BytesMut::new();
+    /// What is not needed while nothing comes goes to others.
+    fn waits(&mut self, read: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if read.is_pending() && self.buffer.capacity() > self.buffer.len() + IN_VAIN {
+            self.let_go();
         }
         read
+    }
+
+    fn let_go(&mut self) {
+        let here = BytesMut::from(&self.buffer[..]); // nothing is allocated for nothing
+        spare::give(std::mem::replace(&mut self.buffer, here));
     }
 }
 
@@ -107,11 +110,11 @@ mod tests {
             intake.buffer.advance(read);
         }
         assert!(got == expected);
-        assert!(largest > LITTLE);
+        assert!(largest > spare::USUAL);
         let mut theirs = sending.await.unwrap();
         let silent = tokio::time::timeout(std::time::Duration::from_millis(20), intake.fill(&mut ours)).await;
         assert!(silent.is_err());
-        assert!(intake.buffer.capacity() <= KEPT, "{}", intake.buffer.capacity());
+        assert!(intake.buffer.capacity() <= IN_VAIN, "{}", intake.buffer.capacity());
         theirs.write_all(b"x").await.unwrap();
         drop(theirs);
         assert_eq!((intake.fill(&mut ours).await.unwrap(), &intake.buffer[..]), (1, &b"x"[..]));

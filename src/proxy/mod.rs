@@ -26,6 +26,7 @@ pub mod refuse;
 mod relay;
 pub mod reload;
 pub mod serve;
+mod spare;
 mod stream;
 mod tls;
 mod told;

@@ -1,27 +1,28 @@
 //! The client's side of a connection, written: reply heads and bodies.
 //! Knows nothing of where a reply comes from.
 
-use std::io::{self, IoSlice, Write as _};
+use std::fmt::Write as _;
+use std::io::{self, IoSlice};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use tokio::io::AsyncWriteExt;
 
 use crate::docker::head::Http;
 
+use super::spare::{self, Room};
 use super::stream::WriteSide;
 
 /// What is gathered in one buffer before it is written; a larger piece is written from where it stands.
-const GATHERED: usize = 16 * 1024;
-/// What the buffer keeps between two writes.
-const KEPT: usize = 4 * 1024;
+const GATHERED: usize = spare::USUAL;
 
 /// The writing half of a client's connection. What is here already goes out with one write; nothing is held back to wait for more.
 pub struct Output<'s> {
     writer: WriteSide<'s>,
     begun: bool,
     head_only: bool,
-    gathered: Vec<u8>,
+    /// A connection that has nothing to write holds none.
+    gathered: BytesMut,
 }
 
 /// How the end of a reply's body shows.
@@ -65,14 +66,14 @@ impl<'a> ReplyHead<'a> {
 impl<'s> Output<'s> {
     /// Writes to a fresh connection.
     pub fn new(writer: WriteSide<'s>) -> Self {
-        Self { writer, begun: false, head_only: false, gathered: Vec::new() }
+        Self { writer, begun: false, head_only: false, gathered: BytesMut::new() }
     }
 
     /// A new request: no byte of its reply is written yet. A reply to HEAD has no body, whoever writes it.
     pub fn next_request(&mut self, head_only: bool) {
         self.begun = false;
         self.head_only = head_only;
-        self.gathered.clear();
+        self.emptied();
     }
 
     /// True where a head was written: from there on an error can only close the connection.
@@ -91,7 +92,7 @@ impl<'s> Output<'s> {
 
     /// The head of a reply; it goes out with what follows, at the latest with [`Output::flush`].
     pub fn head(&mut self, head: &ReplyHead<'_>) {
-        render(head, &mut self.gathered);
+        render(head, self.gathered());
     }
 
     /// A whole small reply in one write.
@@ -101,7 +102,7 @@ impl<'s> Output<'s> {
     pub async fn whole(&mut self, head: &ReplyHead<'_>, body: &[u8]) -> io::Result<()> {
         self.head(head);
         if !self.head_only {
-            self.gathered.extend_from_slice(body);
+            self.gathered().extend_from_slice(body);
         }
         self.flush().await
     }
@@ -116,15 +117,15 @@ impl<'s> Output<'s> {
         }
         let chunked = framing == ReplyFraming::Chunked;
         if chunked {
-            let _cannot_fail = write!(self.gathered, "{:x}\r\n", piece.len());
+            let _cannot_fail = write!(self.gathered(), "{:x}\r\n", piece.len());
         }
         if self.gathered.len() + piece.len() > GATHERED {
             self.through(piece).await?;
         } else {
-            self.gathered.extend_from_slice(piece);
+            self.gathered().extend_from_slice(piece);
         }
         if chunked {
-            self.gathered.extend_from_slice(b"\r\n");
+            self.gathered().extend_from_slice(b"\r\n");
         }
         Ok(())
     }
@@ -135,7 +136,7 @@ impl<'s> Output<'s> {
     /// The connection's.
     pub async fn end(&mut self, framing: ReplyFraming) -> io::Result<()> {
         if framing == ReplyFraming::Chunked {
-            self.gathered.extend_from_slice(b"0\r\n\r\n");
+            self.gathered().extend_from_slice(b"0\r\n\r\n");
         }
         self.flush().await
     }
@@ -187,13 +188,19 @@ impl<'s> Output<'s> {
         Ok(())
     }
 
+    fn gathered(&mut self) -> &mut BytesMut {
+        if self.gathered.capacity() == 0 {
+            self.gathered = spare::take(Room::Usual);
+        }
+        &mut self.gathered
+    }
+
     fn emptied(&mut self) {
-        self.gathered.clear();
-        self.gathered.shrink_to(KEPT);
+        spare::give(std::mem::take(&mut self.gathered));
     }
 }
 
-fn render(head: &ReplyHead<'_>, out: &mut Vec<u8>) {
+fn render(head: &ReplyHead<'_>, out: &mut BytesMut) {
     let reason = head.status.canonical_reason().unwrap_or("Unknown");
     for part in ["HTTP/1.1 ", head.status.as_str(), " ", reason, "\r\n"] {
         out.extend_from_slice(part.as_bytes());
