@@ -15,6 +15,7 @@ use tokio::sync::broadcast;
 use tokio::task::{JoinHandle, JoinSet};
 
 mod objects;
+mod read;
 mod routes;
 mod shapes;
 mod state;

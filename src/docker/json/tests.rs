@@ -1,4 +1,6 @@
+use super::scan::{ends, ends_run};
 use super::*;
+use crate::docker::fault::FaultKind;
 
 #[test]
 fn keeps_digits_order_and_repeats() {

@@ -17,7 +17,9 @@ pub(super) fn looks_secret(name: &str, value: &str) -> bool {
     let name = name.as_bytes();
     let begins = |at: usize, word: &[u8]| name.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word));
     let is_file = name.len().checked_sub(FILE.len()).is_some_and(|at| begins(at, FILE));
-    !value.is_empty() && !is_file && (0..name.len()).any(|at| WORDS.iter().any(|word| begins(at, word)))
+    let first = |byte: u8, word: &[u8]| word.first().is_some_and(|letter| letter.eq_ignore_ascii_case(&byte));
+    let somewhere = |word: &[u8]| name.iter().enumerate().any(|(at, byte)| first(*byte, word) && begins(at, word));
+    !value.is_empty() && !is_file && WORDS.iter().any(|word| somewhere(word))
 }
 
 const FILE: &[u8] = b"_FILE";
