@@ -1,36 +1,51 @@
 //! What dockgate must keep out of every door's reach: its own container, paths and volumes.
 //! Knows nothing of how the judge uses it.
 
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::StatusCode;
 
+use crate::config::{Config, Listen};
 use crate::docker::Value;
 use crate::policy::{Need, Own};
 
 use super::facts::fetch;
 use super::refuse::Refusal;
-use super::upstream::Upstream;
+use super::upstream::{Address, Upstream};
 
-/// Finds out once what dockgate runs in; asked again until the engine has answered.
+/// Finds out once what dockgate runs in; asked again until the engine has answered, and where there is more to protect.
 pub struct OwnSearch {
     container: Option<String>,
-    paths: Vec<String>,
     engine: Vec<String>,
-    found: Mutex<Option<Arc<Own>>>,
+    known: Mutex<Known>,
+}
+
+/// What is to be protected, and what that comes to.
+struct Known {
+    paths: Vec<String>,
+    found: Option<Arc<Own>>,
 }
 
 impl OwnSearch {
-    /// A search for the container of this process; `paths` are the sockets and files to protect, `engine` those of them
-    /// that are the upstream.
-    pub fn new(paths: Vec<String>, engine: Vec<String>) -> Self {
-        Self::of(container_id(), paths, engine)
+    /// A search for the container of this process, and for what a configuration names.
+    pub fn new(config: &Config, upstream: &Upstream) -> Self {
+        Self::of(container_id(), named(config, upstream), names(socket(upstream)))
     }
 
-    /// A search for a known container.
-    pub fn of(container: Option<String>, paths: Vec<String>, engine: Vec<String>) -> Self {
-        Self { container, paths, engine, found: Mutex::new(None) }
+    /// A search for a known container; `paths` are the sockets and files to protect, `engine` those of them that are the upstream.
+    fn of(container: Option<String>, paths: Vec<String>, engine: Vec<String>) -> Self {
+        Self { container, engine, known: Mutex::new(Known { paths, found: None }) }
+    }
+
+    /// From now on what this configuration names is protected too. What another one named stays so: it may still be in use.
+    pub fn also(&self, config: &Config, upstream: &Upstream) {
+        let mut known = self.known();
+        let more: Vec<String> = named(config, upstream).into_iter().filter(|path| !known.paths.contains(path)).collect();
+        if !more.is_empty() {
+            known.paths.extend(more);
+            known.found = None;
+        }
     }
 
     /// What is to be protected. On the host that are the paths as they are; in a container they are looked up
@@ -39,16 +54,21 @@ impl OwnSearch {
     /// # Errors
     /// Where the engine does not answer the look-up.
     pub async fn get(&self, upstream: &Upstream) -> Result<Arc<Own>, Refusal> {
-        if let Some(own) = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone() {
-            return Ok(own);
+        let paths = match &*self.known() {
+            Known { found: Some(own), .. } => return Ok(Arc::clone(own)),
+            Known { paths, found: None } => paths.clone(),
+        };
+        let searched = paths.len();
+        let own = Arc::new(self.search(upstream, paths).await?);
+        let mut known = self.known();
+        if known.paths.len() == searched {
+            known.found = Some(Arc::clone(&own));
         }
-        let own = Arc::new(self.search(upstream).await?);
-        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&own));
         Ok(own)
     }
 
-    async fn search(&self, upstream: &Upstream) -> Result<Own, Refusal> {
-        let mut own = Own { container: None, paths: self.paths.clone(), volumes: Vec::new(), engine: self.engine.clone() };
+    async fn search(&self, upstream: &Upstream, paths: Vec<String>) -> Result<Own, Refusal> {
+        let mut own = Own { container: None, paths, volumes: Vec::new(), engine: self.engine.clone() };
         let Some(id) = &self.container else { return Ok(own) };
         match fetch(upstream, &Need::Container(id.clone())).await {
             Ok(container) => {
@@ -61,6 +81,42 @@ impl OwnSearch {
             Err(refusal) => Err(refusal),
         }
     }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The paths that no container may mount.
+fn named(config: &Config, upstream: &Upstream) -> Vec<String> {
+    let mut paths = config.protected.clone();
+    let doors = config.doors.iter().filter_map(|door| match &door.listen {
+        Listen::Unix(path) => Some(path.clone()),
+        Listen::Tcp(_) => None,
+    });
+    let rebound = config.policies.values().filter_map(|policy| policy.create.rebind_socket.as_ref().map(PathBuf::from));
+    let watched = config.watched.iter().cloned().chain(upstream.files());
+    let files = doors.chain(rebound).chain(socket(upstream)).chain(config.path.clone()).chain(watched).chain(config.audit.files());
+    paths.extend(names(files));
+    paths
+}
+
+/// The engine's socket.
+fn socket(upstream: &Upstream) -> Option<PathBuf> {
+    match upstream.address() {
+        Address::Unix(path) => Some(path.clone()),
+        Address::Tcp(_) | Address::Tls(_) => None,
+    }
+}
+
+/// Each path as it is written, and as it is without links.
+fn names(files: impl IntoIterator<Item = PathBuf>) -> Vec<String> {
+    let both = |path: PathBuf| {
+        let real = std::fs::canonicalize(&path).ok();
+        let plain = std::path::absolute(&path).unwrap_or(path);
+        [Some(plain), real].into_iter().flatten().map(|path| path.to_string_lossy().into_owned())
+    };
+    files.into_iter().flat_map(both).collect()
 }
 
 /// The host's side of each mount of our container that holds a protected path.
@@ -99,7 +155,6 @@ fn hex_id(line: &str) -> Option<String> {
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    use super::super::upstream::Address;
     use super::*;
     use crate::docker::json;
 

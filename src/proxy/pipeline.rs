@@ -3,7 +3,7 @@
 
 use std::io;
 use std::pin::pin;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -52,7 +52,7 @@ pub struct Gate {
     /// The trail.
     pub trail: Trail,
     /// What is protected.
-    pub own: OwnSearch,
+    pub own: Arc<OwnSearch>,
     /// What the operator's log was told.
     pub told: Told,
     /// Who compares the engine's events with requests.

@@ -7,6 +7,7 @@ use crate::config::{Audit, Config, Door, Limits, UpstreamUrl};
 
 use super::access::{Access, NoPolicy};
 use super::door::DoorState;
+use super::own::OwnSearch;
 use super::upstream::Upstream;
 
 /// The open doors, and what holds from start to stop.
@@ -18,6 +19,7 @@ pub struct Policies {
     audit: Audit,
     limits: Limits,
     protected: Vec<String>,
+    own: Arc<OwnSearch>,
 }
 
 /// What a swap came to.
@@ -47,13 +49,14 @@ pub struct Renamed {
 }
 
 impl Policies {
-    /// The policies of these doors; `config` is what the doors were bound from.
-    pub(super) fn new(config: &Config, open: Vec<Arc<DoorState>>, engine: Upstream) -> Self {
+    /// The policies of these doors; `config` is what the doors were bound from, and what `own` protects.
+    pub(super) fn new(config: &Config, open: Vec<Arc<DoorState>>, engine: Upstream, own: Arc<OwnSearch>) -> Self {
         let (upstream, audit, protected) = (config.upstream.clone(), config.audit.clone(), config.protected.clone());
-        Self { open, doors: config.doors.clone(), upstream, engine, audit, limits: config.limits, protected }
+        Self { open, doors: config.doors.clone(), upstream, engine, audit, limits: config.limits, protected, own }
     }
 
-    /// From now on every door has the policies and client entries that the configuration gives it. Requests that have begun keep theirs.
+    /// From now on every door has the policies and client entries that the configuration gives it, and what the configuration names is
+    /// protected. Requests that have begun keep theirs.
     ///
     /// # Errors
     /// Where a door would have none; then every door keeps its own.
@@ -63,6 +66,7 @@ impl Policies {
         for (door, next) in self.open.iter().zip(&next) {
             changes.note(door, &door.access(), next);
         }
+        self.own.also(config, &self.engine);
         // nothing waits in between, so no request of this thread sees some doors changed and others not
         for (door, next) in self.open.iter().zip(next) {
             door.swap(next);
@@ -102,7 +106,7 @@ impl Policies {
             ("upstream", self.upstream != config.upstream),
             ("audit", self.audit != config.audit),
             ("limits", self.limits != config.limits),
-            ("protected", self.protected != config.protected),
+            ("protected", self.protected.iter().any(|path| !config.protected.contains(path))),
         ];
         restart.extend(tables.iter().filter(|(_, differs)| *differs).map(|(name, _)| format!("`{name}` has changed")));
         restart
@@ -126,8 +130,7 @@ fn differences(started: &Door, known: &Door) -> Option<String> {
         ("group", started.group != known.group),
         ("allow-from", started.allow_from != known.allow_from),
         ("hosts", started.hosts != known.hosts),
-        // the files' new names are protected from the next start on; to begin or to end TLS on a port needs one too
-        ("tls", started.tls.as_ref().map(|tls| &tls.files) != known.tls.as_ref().map(|tls| &tls.files)),
+        ("tls", started.tls.is_some() != known.tls.is_some()),
         ("limits", started.limits != known.limits),
     ];
     let names: Vec<&str> = keys.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
@@ -177,7 +180,8 @@ mod tests {
         let config = config(text);
         let state = |door| Arc::new(DoorState::new(door, Access::new(door, &config).unwrap(), &config.limits));
         let open = config.doors.iter().map(state).collect();
-        Policies::new(&config, open, Upstream::new(Address::Unix("/run/engine.sock".into())))
+        let engine = Upstream::new(Address::Unix("/run/engine.sock".into()));
+        Policies::new(&config, open, engine.clone(), Arc::new(OwnSearch::new(&config, &engine)))
     }
 
     fn names(policies: &Policies) -> Vec<String> {
@@ -221,8 +225,9 @@ mod tests {
 
     #[test]
     fn says_what_needs_a_restart_as_long_as_it_does() {
-        let policies = started(&format!("{DOORS}{A}{B}"));
-        let text = "protected = [\"/srv/keys\"]\n[upstream]\nurl = \"unix:///run/other.sock\"\n[audit]\nfile = \"/var/log/other.jsonl\"\n\
+        let before = format!("protected = [\"/srv/keys\"]\n{DOORS}{A}{B}");
+        let policies = started(&before);
+        let text = "protected = [\"/srv/other\"]\n[upstream]\nurl = \"unix:///run/other.sock\"\n[audit]\nfile = \"/var/log/other.jsonl\"\n\
             [limits]\nconnections = 5\n[[door]]\nlisten = \"unix:///run/a/a.sock\"\nmode = \"0600\"\ngroup = 7\npolicy = \"a\"\n\
             [[door]]\nlisten = \"tcp://127.0.0.1:2376\"\npolicy = \"b\"\n";
         let changed = config(&format!("{text}{A}{B}"));
@@ -237,7 +242,7 @@ mod tests {
         ];
         assert_eq!(policies.swap(&changed).unwrap().restart, expected);
         assert_eq!(policies.swap(&changed).unwrap().restart, expected, "a second reload does not forget");
-        assert!(policies.swap(&config(&format!("{DOORS}{A}{B}"))).unwrap().is_empty(), "taken back");
+        assert!(policies.swap(&config(&before)).unwrap().is_empty(), "taken back");
     }
 
     #[test]

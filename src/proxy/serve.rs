@@ -3,7 +3,6 @@
 
 use std::future::Future;
 use std::io;
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::audit::{Ended, Record, Trail, Who};
-use crate::config::{Config, Listen, Purpose};
+use crate::config::{Config, Purpose};
 use crate::policy::Subject;
 
 use super::access::Access;
@@ -30,7 +29,7 @@ use super::reload::Policies;
 use super::stream::{Stream, WriteSide};
 use super::tls;
 use super::told::Told;
-use super::upstream::{Address, Upstream};
+use super::upstream::Upstream;
 
 /// How long the accept loop waits when descriptors have run out.
 const BREATH: Duration = Duration::from_millis(50);
@@ -68,7 +67,7 @@ impl Server {
         let reconciler = config.audit.reconcile.then(|| Reconciler::start(upstream.clone(), report(&trail)));
         let gate = Gate {
             reconciler: reconciler.as_ref().map(Reconciler::handle),
-            own: OwnSearch::new(protected(config, &upstream), names(engine(&upstream))),
+            own: Arc::new(OwnSearch::new(config, &upstream)),
             upstream,
             trail,
             told: Told::default(),
@@ -98,7 +97,8 @@ impl Server {
 
     /// The policies of the doors; `config` is what the doors were bound from.
     pub fn policies(&self, config: &Config) -> Policies {
-        Policies::new(config, self.doors.iter().map(|door| Arc::clone(&door.state)).collect(), self.gate.upstream.clone())
+        let open = self.doors.iter().map(|door| Arc::clone(&door.state)).collect();
+        Policies::new(config, open, self.gate.upstream.clone(), Arc::clone(&self.gate.own))
     }
 
     /// Serves one connection that was made elsewhere, such as one end of a socket pair, as the door at this place of the
@@ -226,38 +226,6 @@ async fn overloaded(gate: &Gate, door: &DoorState, caller: &Caller, refusal: &Re
     let _client_gone = output.whole(&head, &body).await;
     output.shutdown().await;
     record.close(Ended::Refused).await;
-}
-
-/// The paths that no container may mount.
-fn protected(config: &Config, upstream: &Upstream) -> Vec<String> {
-    let mut paths = config.protected.clone();
-    let doors = config.doors.iter().filter_map(|door| match &door.listen {
-        Listen::Unix(path) => Some(path.clone()),
-        Listen::Tcp(_) => None,
-    });
-    let rebound = config.policies.values().filter_map(|policy| policy.create.rebind_socket.as_ref().map(PathBuf::from));
-    let watched = config.watched.iter().cloned().chain(upstream.files());
-    let files = doors.chain(rebound).chain(engine(upstream)).chain(config.path.clone()).chain(watched).chain(config.audit.files());
-    paths.extend(names(files));
-    paths
-}
-
-/// The engine's socket.
-fn engine(upstream: &Upstream) -> Option<PathBuf> {
-    match upstream.address() {
-        Address::Unix(path) => Some(path.clone()),
-        Address::Tcp(_) | Address::Tls(_) => None,
-    }
-}
-
-/// Each path as it is written, and as it is without links.
-fn names(files: impl IntoIterator<Item = PathBuf>) -> Vec<String> {
-    let both = |path: PathBuf| {
-        let real = std::fs::canonicalize(&path).ok();
-        let plain = std::path::absolute(&path).unwrap_or(path);
-        [Some(plain), real].into_iter().flatten().map(|path| path.to_string_lossy().into_owned())
-    };
-    files.into_iter().flat_map(both).collect()
 }
 
 #[cfg(test)]

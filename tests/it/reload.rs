@@ -25,7 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const OPEN: &str = "open";
 const SHUT: &str = "shut";
-const POLICIES: &str = "[policy.open]\nextends = [\"unrestricted\"]\n[policy.shut]\nallow = [\"SystemPing\"]\n";
+const MOUNTS: &str = "mounts";
+const POLICIES: &str = "[policy.open]\nextends = [\"unrestricted\"]\n[policy.shut]\nallow = [\"SystemPing\"]\n\
+    [policy.mounts]\nallow = [\"ContainerCreate\"]\n[policy.mounts.create]\nbinds = [{ source = \"/srv/**\", mode = \"ro\" }]\n";
 
 const LIST: &[u8] = b"GET /v1.44/containers/json HTTP/1.1\r\nHost: docker\r\n\r\n";
 const ATTACH: &[u8] =
@@ -87,8 +89,17 @@ impl Gate {
 
 /// A configuration whose only door has this policy.
 fn doors(folder: &Path, policy: &str) -> Config {
+    with_more(folder, policy, "")
+}
+
+/// The same with a policy that gives containers this socket.
+fn rebinding(folder: &Path, socket: &str) -> Config {
+    with_more(folder, MOUNTS, &format!("[policy.more.create]\nrebind-socket = \"{socket}\"\n"))
+}
+
+fn with_more(folder: &Path, policy: &str, more: &str) -> Config {
     let door = folder.join("doors/door.sock");
-    let text = format!("version = 1\n[[door]]\nlisten = \"unix://{}\"\npolicy = \"{policy}\"\n{POLICIES}", door.display());
+    let text = format!("version = 1\n[[door]]\nlisten = \"unix://{}\"\npolicy = \"{policy}\"\n{POLICIES}{more}", door.display());
     let loaded = config::load("test.toml", &text);
     loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics))
 }
@@ -143,6 +154,27 @@ fn a_swap_holds_for_the_next_request_of_a_connection_that_is_kept() {
     assert_eq!(forwarded, 2);
     let policies: Vec<Value> = gate.records().into_iter().map(|record| record["policy"].clone()).collect();
     assert_eq!(policies, [OPEN, SHUT, OPEN]);
+}
+
+#[test]
+fn what_a_new_configuration_names_is_protected_at_once_and_stays_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let _engine = Recorder::start(&folder.path().join("engine.sock"));
+    let gate = Gate::start(folder.path());
+    gate.swap(MOUNTS);
+    let create = |source: &str| {
+        let body = json!({ "Image": "alpine", "HostConfig": { "Binds": [format!("{source}:/there:ro")] } }).to_string();
+        let head = "POST /v1.44/containers/create HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length";
+        status(&mut gate.client(), format!("{head}: {}\r\n\r\n{body}", body.len()).as_bytes())
+    };
+    assert_eq!((create("/srv/keys"), create("/srv/rebound.sock")), (201, 201));
+    let mut named = doors(folder.path(), MOUNTS);
+    named.protected.push("/srv/keys/key.pem".to_owned());
+    assert!(gate.policies.swap(&named).unwrap().restart.is_empty());
+    assert_eq!((create("/srv/keys"), create("/srv/keys/key.pem"), create("/srv/rebound.sock")), (403, 403, 201));
+    gate.policies.swap(&rebinding(folder.path(), "/srv/rebound.sock")).unwrap();
+    gate.swap(MOUNTS);
+    assert_eq!((create("/srv/keys"), create("/srv/rebound.sock"), create("/srv/other")), (403, 403, 201));
 }
 
 #[test]
