@@ -27,16 +27,25 @@ pub fn node(left: &Hash, right: &Hash) -> Hash {
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
-    text.extend(bytes.iter().flat_map(|byte| digits(*byte)).map(char::from));
+    push_hex(bytes, &mut text);
     text
+}
+
+/// Adds lower-case hex to a text.
+pub(super) fn push_hex(bytes: &[u8], out: &mut String) {
+    by_parts(bytes, |digits| out.push_str(std::str::from_utf8(digits).unwrap_or_default()));
 }
 
 /// Writes lower-case hex.
 pub(super) fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
+    by_parts(bytes, |digits| out.extend_from_slice(digits));
+}
+
+fn by_parts(bytes: &[u8], mut put: impl FnMut(&[u8])) {
     let mut text = [[0; 2]; 32];
     for part in bytes.chunks(text.len()) {
         text.iter_mut().zip(part).for_each(|(place, byte)| *place = digits(*byte));
-        out.extend_from_slice(text.get(..part.len()).unwrap_or_default().as_flattened());
+        put(text.get(..part.len()).unwrap_or_default().as_flattened());
     }
 }
 

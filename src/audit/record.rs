@@ -12,8 +12,9 @@ use crate::policy::{Origin, Permit, Policy};
 
 use super::credentials;
 use super::line::{BodyNote, Line, Text, USUAL, Written};
+use super::merkle;
 use super::queue::Entry;
-use super::redact::{self, Redactor, Shown};
+use super::redact::{Redactor, Shown};
 use super::reply::Capture;
 use super::trail::{Trail, TrailError};
 use super::who::Who;
@@ -157,7 +158,7 @@ impl<'a> Record<'a> {
     /// Notes a body that was relayed as it came.
     pub fn uploaded(&mut self, uploaded: Uploaded) {
         self.count_in(uploaded.bytes);
-        let sha256 = uploaded.whole.then(|| redact::hex(&uploaded.digest.finalize()));
+        let sha256 = uploaded.whole.then(|| merkle::hex(&uploaded.digest.finalize()));
         self.line.body = Some(BodyNote { bytes: uploaded.bytes, sha256, ..BodyNote::default() });
     }
 

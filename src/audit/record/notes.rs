@@ -60,7 +60,7 @@ impl Record<'_> {
         let summary = Some(Json(summary::of(action, &redacted.value)));
         let bytes = self.line.bytes_in;
         self.line.redacted.retain(|place| !place.starts_with("body."));
-        self.line.redacted.extend(redacted.places.into_iter().map(|place| Cow::Owned(format!("body.{place}"))));
+        self.line.redacted.extend(redacted.places.into_iter().map(Cow::Owned));
         self.line.body = Some(BodyNote { bytes, summary, ..BodyNote::default() });
     }
 

@@ -1,3 +1,4 @@
+use super::super::redact;
 use super::*;
 use ulid::Ulid;
 

@@ -12,13 +12,17 @@ use crate::docker::{Class, Gate};
 
 /// Places that a record lists; what is beyond is counted.
 const MAX_PLACES: usize = 64;
+/// What each place begins with.
+const BODY: &str = "body.";
+/// Room for most of them.
+const USUAL_PLACE: usize = 48;
 
 /// A body without its secrets.
 #[derive(Debug, Clone)]
 pub struct Redacted {
     /// The body.
     pub value: Value,
-    /// The JSON paths at which something was hidden.
+    /// Where something was hidden, as records say it: `body.` and the JSON path.
     pub places: Vec<String>,
 }
 
@@ -83,7 +87,7 @@ impl Redactor {
         };
         let mut places = walk.places;
         if walk.more > 0 {
-            places.push(format!("…(+{})", walk.more));
+            places.push(format!("{BODY}…(+{})", walk.more));
         }
         Some(Redacted { value, places })
     }
@@ -175,7 +179,8 @@ impl Walk<'_> {
 
     fn note(&mut self, hidden: bool, place: &Place<'_>) {
         if hidden && self.places.len() < MAX_PLACES {
-            let mut path = String::new();
+            let mut path = String::with_capacity(USUAL_PLACE);
+            path.push_str(BODY);
             place.write(&mut path);
             self.places.push(match super::plain(&path) {
                 Cow::Borrowed(_) => path,

@@ -14,6 +14,8 @@ use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
+use super::merkle::{hex, push_hex};
+
 pub use body::{Redacted, rules};
 
 /// The longest text of a field, in characters; what is longer is cut and marked with how much is missing.
@@ -136,19 +138,6 @@ fn owned(shown: Shown<'_>) -> Shown<'static> {
     Shown { text: Cow::Owned(shown.text.into_owned()), hidden: shown.hidden }
 }
 
-/// Bytes in lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    push_hex(bytes, &mut text);
-    text
-}
-
-fn push_hex(bytes: &[u8], out: &mut String) {
-    const DIGITS: &str = "0123456789abcdef";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)..=usize::from(nibble)).unwrap_or_default();
-    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
-}
-
 /// The SHA-256 of bytes, in hexadecimal digits.
 pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
@@ -181,18 +170,20 @@ fn deceives(c: char) -> bool {
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// What stands before the underscore of a token.
+/// What stands before the underscore of a token; all end in a small letter, as names of variables seldom do.
 const TOKEN_STARTS: [&[u8]; 11] = [b"ghp", b"gho", b"ghu", b"ghs", b"ghr", b"pat", b"oat", b"live", b"test", b"npm", b"hf"];
 
 /// True where no shape of a secret can begin and nothing must be escaped or cut: one look at each byte, as most texts are harmless.
 fn harmless(text: &str) -> bool {
     let bytes = text.as_bytes();
     let begins = |at: usize, word: &[u8]| bytes.get(at..).is_some_and(|rest| rest.starts_with(word));
+    let starts =
+        |before: &[u8]| before.last().is_some_and(u8::is_ascii_lowercase) && TOKEN_STARTS.iter().any(|start| before.ends_with(start));
     bytes.len() <= MAX_TEXT
         && bytes.iter().enumerate().all(|(at, byte)| match byte {
             b'@' | b'=' | b'"' | b'\'' | b'?' | b'$' | b'{' => false,
             b':' => !begins(at, b": "),
-            b'_' => !bytes.get(..at).is_some_and(|before| TOKEN_STARTS.iter().any(|start| before.ends_with(start))),
+            b'_' => !bytes.get(..at).is_some_and(starts),
             b'-' => !begins(at, b"--") && !begins(at, b"-1-"),
             b'e' => !begins(at, b"eyJ"),
             b'A' => !begins(at, b"AKIA") && !begins(at, b"ASIA") && !begins(at, b"AIza"),

@@ -118,7 +118,13 @@ fn bodies_are_redacted_by_field_and_say_where() {
     assert_eq!(redacted.value.encode(), expected);
     assert_eq!(
         redacted.places,
-        ["Image", "Env[0]", "Cmd[1]", "Labels.traefik.x.basicauth.users", "HostConfig.LogConfig.Config.splunk-token"]
+        [
+            "body.Image",
+            "body.Env[0]",
+            "body.Cmd[1]",
+            "body.Labels.traefik.x.basicauth.users",
+            "body.HostConfig.LogConfig.Config.splunk-token"
+        ]
     );
 }
 
