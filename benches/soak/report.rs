@@ -190,7 +190,7 @@ impl Run {
         for fault in seen.faults.iter().chain(self.matched.missing.iter().take(20)).chain(&self.left) {
             let _cannot_fail = writeln!(text, "- fault: {fault}");
         }
-        let lines: Vec<&str> = self.log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).collect();
+        let lines: Vec<&str> = self.log.lines().filter(|line| line.contains(" WARN ") || line.contains(" ERROR ")).collect();
         let _cannot_fail = writeln!(text, "\nWarnings and errors in dockgate's log: {}.", lines.len());
         for line in lines.iter().take(10) {
             let _cannot_fail = writeln!(text, "    {line}");
