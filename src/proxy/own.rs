@@ -141,9 +141,15 @@ fn translate(container: &Value, own: &mut Own) {
 /// The 64 hex digits under which the engine keeps this container's files, from the mounts or the control group.
 fn container_id() -> Option<String> {
     let read = |path: &str| std::fs::read_to_string(Path::new(path)).unwrap_or_default();
-    let mounts = read("/proc/self/mountinfo");
-    let files = mounts.lines().filter(|line| ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"].iter().any(|file| line.contains(file)));
-    files.chain(read("/proc/self/cgroup").lines()).find_map(hex_id)
+    id_among(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup"))
+}
+
+/// An engine of before 23 mounts the files of another container below its root while something is copied into it: where dockgate runs on
+/// the host these mounts show, and are not its own.
+fn id_among(mounts: &str, groups: &str) -> Option<String> {
+    const GIVEN: [&str; 3] = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
+    let given = |line: &&str| line.split(' ').nth(4).is_some_and(|point| GIVEN.contains(&point));
+    mounts.lines().filter(given).chain(groups.lines()).find_map(hex_id)
 }
 
 fn hex_id(line: &str) -> Option<String> {
@@ -161,9 +167,10 @@ mod tests {
     #[test]
     fn reads_its_id_from_mounts_and_control_groups() {
         let id = "0123456789abcdef".repeat(4);
-        assert_eq!(hex_id(&format!("620 1 8:1 /var/lib/docker/containers/{id}/hostname /etc/hostname rw")), Some(id.clone()));
-        assert_eq!(hex_id(&format!("12:pids:/docker/{id}")), Some(id));
-        assert_eq!(hex_id("0::/user.slice"), None);
+        let mount = |point: &str| format!("620 1 8:1 /var/lib/docker/containers/{id}/hostname {point} rw - ext4 /dev/x rw\n");
+        assert_eq!(id_among(&mount("/etc/hostname"), ""), Some(id.clone()));
+        assert_eq!(id_among(&mount("/var/lib/docker/overlay2/x/merged/etc/hostname"), "0::/user.slice"), None, "another container's");
+        assert_eq!(id_among("", &format!("12:pids:/docker/{id}")), Some(id.clone()));
     }
 
     #[tokio::test]
