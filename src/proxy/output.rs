@@ -190,7 +190,7 @@ impl<'s> Output<'s> {
 
     fn gathered(&mut self) -> &mut BytesMut {
         if self.gathered.capacity() == 0 {
-            self.gathered = spare::take(Room::Out);
+            self.gathered = spare::take(Room::Usual);
         }
         &mut self.gathered
     }

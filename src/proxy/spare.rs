@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 
 /// A read of a head, a usual body or a line of progress needs no more.
 pub const USUAL: usize = 16 * 1024;
@@ -16,37 +16,13 @@ const LARGEST: usize = 2 * USUAL;
 /// So many of the wide ones.
 const MOST_WIDE: usize = 2;
 
-/// A copy whose target stands up to 15 bytes behind its source, as far as their places in pages go, costs up to sixty times as much as any
-/// other on common processors (glibc's bug 30994). The kernel's side of a copy begins with a page, so what is read into and what is
-/// written from stand at places of their own.
-const PAGE: usize = 4096;
-
-/// What a buffer is for.
+/// How much a buffer has room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
-    /// Reading, [`USUAL`] and not much more.
+    /// [`USUAL`] and not much more.
     Usual,
-    /// Reading [`WIDE`].
+    /// [`WIDE`].
     Wide,
-    /// Writing, as much as [`Room::Usual`].
-    Out,
-}
-
-impl Room {
-    fn size(self) -> usize {
-        match self {
-            Self::Usual | Self::Out => USUAL,
-            Self::Wide => WIDE,
-        }
-    }
-
-    /// Where in a page it begins.
-    fn begins(self) -> usize {
-        match self {
-            Self::Usual | Self::Wide => PAGE / 2,
-            Self::Out => PAGE / 4,
-        }
-    }
 }
 
 /// The last used comes first: it is still in the processor's cache, where one of the connection's own would have left it long ago.
@@ -61,22 +37,17 @@ thread_local! {
 
 /// An empty buffer with so much room.
 pub fn take(room: Room) -> BytesMut {
-    let spare = SPARE.with_borrow_mut(|spare| match room {
-        Room::Usual | Room::Out => spare.usual.pop(),
-        Room::Wide => spare.wide.pop(),
-    });
-    let mut buffer = spare.unwrap_or_else(|| BytesMut::with_capacity(room.size() + PAGE));
-    let skipped = (room.begins() + PAGE - buffer.as_ptr().addr() % PAGE) % PAGE;
-    buffer.resize(skipped, 0);
-    buffer.advance(skipped);
-    buffer
+    match room {
+        Room::Usual => SPARE.with_borrow_mut(|spare| spare.usual.pop()).unwrap_or_else(|| BytesMut::with_capacity(USUAL)),
+        Room::Wide => SPARE.with_borrow_mut(|spare| spare.wide.pop()).unwrap_or_else(|| BytesMut::with_capacity(WIDE)),
+    }
 }
 
 /// Gives back a buffer whose content is not needed any more. One that pieces were cut from comes back only if none of them is left.
 pub fn give(mut buffer: BytesMut) {
     buffer.clear();
-    let wide = buffer.try_reclaim(WIDE + PAGE);
-    let usual = !wide && buffer.try_reclaim(USUAL + PAGE) && buffer.capacity() <= LARGEST;
+    let wide = buffer.try_reclaim(WIDE);
+    let usual = !wide && buffer.try_reclaim(USUAL) && buffer.capacity() <= LARGEST;
     SPARE.with_borrow_mut(|spare| {
         if wide && spare.wide.len() < MOST_WIDE {
             spare.wide.push(buffer);
@@ -117,24 +88,12 @@ mod tests {
     }
 
     #[test]
-    fn reading_and_writing_begin_at_places_of_their_own() {
-        for (room, at) in [(Room::Usual, 2048), (Room::Wide, 2048), (Room::Out, 1024)] {
-            let mut buffer = take(room);
-            assert_eq!((buffer.as_ptr().addr() % PAGE, buffer.is_empty()), (at, true), "{room:?}");
-            assert!(buffer.capacity() >= room.size(), "{room:?}: {}", buffer.capacity());
-            buffer.extend_from_slice(b"something");
-            give(buffer);
-            assert_eq!(take(room).as_ptr().addr() % PAGE, at, "{room:?}, again");
-        }
-    }
-
-    #[test]
     fn what_is_kept_is_bounded() {
         let kept = || SPARE.with_borrow(|spare| (spare.usual.len(), spare.wide.len()));
-        [USUAL, LARGEST + 1, WIDE].into_iter().for_each(|odd| give(BytesMut::with_capacity(odd)));
+        [USUAL / 2, LARGEST + 1, WIDE - 1].into_iter().for_each(|odd| give(BytesMut::with_capacity(odd)));
         assert_eq!(kept(), (0, 0));
-        (0..MOST * 2).for_each(|_| give(BytesMut::with_capacity(USUAL + PAGE)));
-        (0..MOST * 2).for_each(|_| give(BytesMut::with_capacity(WIDE + PAGE)));
+        (0..MOST * 2).for_each(|_| give(BytesMut::with_capacity(USUAL)));
+        (0..MOST * 2).for_each(|_| give(BytesMut::with_capacity(WIDE)));
         assert_eq!(kept(), (MOST, MOST_WIDE));
     }
 }
