@@ -23,6 +23,9 @@ pub struct OwnSearch {
 
 /// What is to be protected, and what that comes to.
 struct Known {
+    /// What the configuration of the start names: it is in use until the end.
+    started: usize,
+    /// That, and what the newest configuration names.
     paths: Vec<String>,
     found: Option<Arc<Own>>,
 }
@@ -35,15 +38,17 @@ impl OwnSearch {
 
     /// A search for a known container; `paths` are the sockets and files to protect, `engine` those of them that are the upstream.
     fn of(container: Option<String>, paths: Vec<String>, engine: Vec<String>) -> Self {
-        Self { container, engine, known: Mutex::new(Known { paths, found: None }) }
+        Self { container, engine, known: Mutex::new(Known { started: paths.len(), paths, found: None }) }
     }
 
-    /// From now on what this configuration names is protected too. What another one named stays so: it may still be in use.
+    /// From now on what this configuration names is protected too, in place of what one before it did; what the first one named stays so.
     pub fn also(&self, config: &Config, upstream: &Upstream) {
         let mut known = self.known();
-        let more: Vec<String> = named(config, upstream).into_iter().filter(|path| !known.paths.contains(path)).collect();
-        if !more.is_empty() {
-            known.paths.extend(more);
+        let mut paths = known.paths.get(..known.started).unwrap_or_default().to_vec();
+        let more: Vec<String> = named(config, upstream).into_iter().filter(|path| !paths.contains(path)).collect();
+        paths.extend(more);
+        if paths != known.paths {
+            known.paths = paths;
             known.found = None;
         }
     }
@@ -56,12 +61,11 @@ impl OwnSearch {
     pub async fn get(&self, upstream: &Upstream) -> Result<Arc<Own>, Refusal> {
         let paths = match &*self.known() {
             Known { found: Some(own), .. } => return Ok(Arc::clone(own)),
-            Known { paths, found: None } => paths.clone(),
+            Known { paths, found: None, .. } => paths.clone(),
         };
-        let searched = paths.len();
-        let own = Arc::new(self.search(upstream, paths).await?);
+        let own = Arc::new(self.search(upstream, paths.clone()).await?);
         let mut known = self.known();
-        if known.paths.len() == searched {
+        if known.paths == paths {
             known.found = Some(Arc::clone(&own));
         }
         Ok(own)
@@ -190,6 +194,20 @@ mod tests {
             let upstream = Upstream::new(Address::Unix(socket.clone()));
             let (found, ()) = tokio::join!(search.get(&upstream), answering);
             assert_eq!(found.is_ok(), known, "{status}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_first_configuration_named_stays_and_of_the_others_the_newest_counts() {
+        let upstream = Upstream::new(Address::Unix("/run/engine.sock".into()));
+        let search = OwnSearch::of(None, vec!["/first".to_owned()], Vec::new());
+        for other in ["/second", "/third"] {
+            let loaded = crate::config::load("x.toml", &format!("version = 1\nprotected = [\"{other}\"]\n"));
+            search.also(&loaded.config.unwrap(), &upstream);
+            let own = search.get(&upstream).await.unwrap();
+            let named: Vec<&str> =
+                own.paths.iter().map(String::as_str).filter(|path| ["/first", "/second", "/third"].contains(path)).collect();
+            assert_eq!(named, ["/first", other]);
         }
     }
 
